@@ -1,0 +1,23 @@
+"""What can be chosen: search spaces as graphs of decisions."""
+
+from jaxnas.spaces.chain import chain
+from jaxnas.spaces.enas_macro import enas_macro
+from jaxnas.spaces.enas_micro import enas_micro
+from jaxnas.spaces.encoding import Choices
+from jaxnas.spaces.errors import SpaceError
+from jaxnas.spaces.graph import END, Decision, SearchSpace
+from jaxnas.spaces.nasbench201 import nasbench201
+from jaxnas.spaces.walks import Walk
+
+__all__ = [
+    "Choices",
+    "Decision",
+    "END",
+    "SearchSpace",
+    "SpaceError",
+    "Walk",
+    "chain",
+    "enas_macro",
+    "enas_micro",
+    "nasbench201",
+]

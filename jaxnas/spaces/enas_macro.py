@@ -1,0 +1,57 @@
+"""ENAS macro: an operation for each layer, and skip connections between any two layers.
+
+Source: Pham et al. 2018, "Efficient neural architecture search via parameter sharing"
+(arXiv:1802.03268), section 2.3, and the authors' code (`general_controller.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jaxnas.spaces.graph import Decision, SearchSpace
+
+OPERATIONS = (
+    "conv_3x3",
+    "separable_3x3",
+    "conv_5x5",
+    "separable_5x5",
+    "avg_pool_3x3",
+    "max_pool_3x3",
+)
+
+
+def enas_macro(layers: int = 12, operations: Sequence[str] = OPERATIONS) -> SearchSpace:
+    """The space of chains of `layers` layers with any skip connections.
+
+    A layer always reads the output of the layer before it. Its skip bits add further inputs: layer
+    `i` has `i` of them, for the stem and the outputs of layers `0 .. i - 2`. The authors' code
+    scores bit `j` with the anchor of layer `j`, one place off; here a bit points at the node whose
+    output it adds.
+
+    Args:
+      layers: the number of layers (12 in the paper's search).
+      operations: the labels of the operations.
+
+    Returns:
+      A space of `K^L 2^(L (L - 1) / 2)` architectures for `K` operations and `L` layers.
+
+    Example:
+      >>> f"{enas_macro().count():.3e}"
+      '1.606e+29'
+    """
+    decisions: list[Decision] = []
+    for i in range(layers):
+        node = f"layer_{i}"
+        skips = ("stem", *(f"layer_{j}" for j in range(i - 1)))[:i]
+        last = not skips
+        decisions.append(
+            Decision(f"{node}/op", tuple(operations), node=node if last else None, group="op")
+        )
+        for j, source in enumerate(skips):
+            complete = node if j == len(skips) - 1 else None
+            decisions.append(_skip(f"{node}/skip_{source}", source, complete))
+    return SearchSpace("enas_macro", tuple(decisions))
+
+
+def _skip(name: str, source: str, node: str | None) -> Decision:
+    return Decision(name, ("no", "yes"), points_at=(None, source), node=node, group="skip")

@@ -1,0 +1,3 @@
+"""The version of jaxnas."""
+
+__version__ = "0.1.0"
