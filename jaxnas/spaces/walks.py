@@ -133,5 +133,5 @@ def enumerate_walks(space: SearchSpace) -> Iterator[np.ndarray]:
             padding = (-1,) * (space.max_length - len(actions))
             yield np.array(actions + padding, np.int32)
             continue
-        targets = [(int(t), actions + (a,)) for a, t in enumerate(table[state]) if t != -1]
+        targets = [(int(t), (*actions, a)) for a, t in enumerate(table[state]) if t != -1]
         stack.extend(reversed(targets))

@@ -1,0 +1,122 @@
+"""Value numbering: children as expressions over one set of shared weights and images.
+
+Two children that apply the same shared operation to the same values compute the same thing.
+Expressions are hash-consed (one number per distinct expression), sums are sorted multisets, an
+identity is its input, and zeros vanish wherever the arithmetic says so exactly.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from jaxnas.spaces import Choices
+from jaxnas.supernets.network import Key, Network
+from jaxnas.supernets.ops.operation import Identity, Shape, Zero
+
+IMAGES, APPLY, ADD, ZEROS = "images", "apply", "add", "zeros"
+
+
+class Expression(NamedTuple):
+    """One value: how it is computed, from which values.
+
+    Attributes:
+      kind: `images`, `apply` (a shared operation), `add` (a sum) or `zeros`.
+      key: the shared operation, for `apply`; empty otherwise.
+      inputs: the numbers of the values that it reads.
+      shape: its shape without the batch axis.
+    """
+
+    kind: str
+    key: Key
+    inputs: tuple[int, ...]
+    shape: Shape
+
+
+class Expressions:
+    """Numbers the expressions of all children that are described with it; a `Build`."""
+
+    def __init__(self, network: Network):
+        self.network = network
+        self.expressions: list[Expression] = []
+        self.applied: list[int] = []
+        self._numbers: dict[tuple, int] = {}
+        self.images = self._number(IMAGES, "", (), tuple(network.image_shape))
+
+    def apply(self, key: Key, *inputs: int) -> int:
+        """The number of `key` applied to `inputs`."""
+        found = self._numbers.get((key, inputs))
+        if found is None:
+            found = self._apply(key, inputs)
+            self._numbers[key, inputs] = found
+        self.applied.append(found)
+        return found
+
+    def _apply(self, key: Key, inputs: tuple[int, ...]) -> int:
+        shared = (
+            self.network.operations.get(key) or self.network.operations[self.network.check(key)]
+        )
+        shapes = tuple(self.expressions[i].shape for i in inputs)
+        if shapes != shared.shapes:
+            raise ValueError(
+                f"operation {key!r} of network {self.network.name!r} is declared for inputs "
+                f"{list(shared.shapes)} but is applied to {list(shapes)}."
+            )
+        operation = shared.operation
+        if isinstance(operation, Identity):
+            return inputs[0]
+        zero = all(self.expressions[i].kind == ZEROS for i in inputs) and operation.preserves_zero
+        shape = operation.output_shape(*shapes)
+        if zero or isinstance(operation, Zero):
+            return self._number(ZEROS, "", (), shape)
+        return self._number(APPLY, self.network.canonical[key], inputs, shape)
+
+    def zeros(self, shape: Shape) -> int:
+        """The number of zeros."""
+        return self._number(ZEROS, "", (), tuple(shape))
+
+    def add(self, *inputs: int) -> int:
+        """The number of the sum of `inputs`: zeros drop out, order does not matter."""
+        if not inputs:
+            raise ValueError(f"network {self.network.name!r} adds no values.")
+        shapes = {self.expressions[i].shape for i in inputs}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"network {self.network.name!r} adds values of shapes {sorted(shapes)}."
+            )
+        terms = tuple(sorted(i for i in inputs if self.expressions[i].kind != ZEROS))
+        if len(terms) <= 1:
+            return terms[0] if terms else inputs[0]
+        return self._number(ADD, "", terms, shapes.pop())
+
+    def _number(self, kind: str, key: Key, inputs: tuple[int, ...], shape: Shape) -> int:
+        identity = (kind, key, inputs, shape)
+        number = self._numbers.get(identity)
+        if number is None:
+            number = self._numbers[identity] = len(self.expressions)
+            self.expressions.append(Expression(kind, key, inputs, shape))
+        return number
+
+    def child(self, choices: Choices) -> tuple[int, tuple[int, ...]]:
+        """Describes one child: the number of its logits, and all applications it asked for."""
+        self.applied = []
+        output = self.network.describe(self, choices)
+        shape = self.expressions[output].shape
+        if shape != (self.network.num_classes,):
+            raise ValueError(
+                f"network {self.network.name!r} describes an output of shape {shape}, not logits "
+                f"({self.network.num_classes},)."
+            )
+        return output, tuple(self.applied)
+
+    def reachable(self, output: int) -> list[int]:
+        """The values that `output` needs, itself last, each after those that it reads."""
+        order: dict[int, None] = {}
+        stack = [(output, False)]
+        while stack:
+            number, ready = stack.pop()
+            if ready:
+                order.setdefault(number)
+            elif number not in order:
+                stack.append((number, True))
+                stack.extend((i, False) for i in reversed(self.expressions[number].inputs))
+        return list(order)

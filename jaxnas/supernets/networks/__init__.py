@@ -1,0 +1,8 @@
+"""Shared-weight networks, one file per published search space."""
+
+from jaxnas.supernets.networks.chain import chain
+from jaxnas.supernets.networks.enas_macro import enas_macro
+from jaxnas.supernets.networks.enas_micro import enas_micro
+from jaxnas.supernets.networks.nasbench201 import nasbench201
+
+__all__ = ["chain", "enas_macro", "enas_micro", "nasbench201"]

@@ -1,0 +1,93 @@
+"""A chain network: one of several operations at each layer (single-path one-shot networks)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from jaxnas.spaces import chain as chain_space
+from jaxnas.supernets.network import Network, OperationTable
+from jaxnas.supernets.networks.frame import check_image, thirds
+from jaxnas.supernets.ops import (
+    BatchNorm,
+    Convolution,
+    Halve,
+    Identity,
+    Operation,
+    Sequential,
+    classifier,
+    conv_bn_relu,
+    inverted_residual,
+    separable_conv,
+)
+from jaxnas.supernets.ops.operation import Shape
+
+MakeOperation = Callable[[int, int, int], Operation]
+"""`(inputs, channels, stride) -> operation`."""
+
+
+def _skip(inputs: int, channels: int, stride: int) -> Operation:
+    if stride == 1 and inputs == channels:
+        return Identity()
+    project = (Convolution(channels, 1), BatchNorm())
+    return Sequential((Halve(), *project) if stride == 2 else project)
+
+
+OPERATIONS: Mapping[str, MakeOperation] = {
+    "conv_3x3": lambda inputs, channels, stride: conv_bn_relu(channels, 3, stride),
+    "separable_3x3": lambda inputs, channels, stride: separable_conv(channels, 3, stride),
+    "separable_5x5": lambda inputs, channels, stride: separable_conv(channels, 5, stride),
+    "inverted_residual": lambda inputs, channels, stride: inverted_residual(
+        channels, inputs, stride=stride
+    ),
+    "skip": _skip,
+}
+
+
+def chain(
+    *,
+    image_shape: Shape,
+    num_classes: int,
+    layers: int = 12,
+    channels: int = 16,
+    operations: Mapping[str, MakeOperation] | None = None,
+    reductions: Sequence[int] | None = None,
+    dropout: float = 0.0,
+) -> Network:
+    """Stem, `layers` searched layers, classifier.
+
+    Args:
+      image_shape: `(H, W, C)`.
+      num_classes: the number of logits.
+      layers: searched layers.
+      channels: channels after the stem; doubled at each reduction.
+      operations: the choices of a layer by label, each `(inputs, channels, stride) -> Operation`;
+        five common ones by default. A user's own go here.
+      reductions: the layers with stride 2; after one and two thirds of the layers by default.
+      dropout: the rate before the classifier, in training.
+
+    Raises:
+      ValueError: the image cannot be halved as often as asked, or fewer than two classes.
+    """
+    operations = OPERATIONS if operations is None else operations
+    halved_at = thirds(layers) if reductions is None else tuple(reductions)
+    check_image("chain", image_shape, num_classes, len(halved_at))
+    space, table = chain_space(layers, tuple(operations)), OperationTable()
+    shape = table.add("stem", conv_bn_relu(channels), image_shape)
+    for layer in range(layers):
+        inputs, stride = shape, 2 if layer in halved_at else 1
+        channels = channels * stride
+        for label, make in operations.items():
+            operation = make(inputs[-1], channels, stride)
+            share = 0.0 if isinstance(operation, Identity) else (layer + 1) / (layers + 1)
+            shape = table.add(f"layer_{layer}/{label}", operation, inputs, drop_path=share)
+    table.add("classifier", classifier(num_classes, dropout=dropout), shape)
+    labels = tuple(operations)
+
+    def describe(build, choices):
+        x = build.apply("stem", build.images)
+        for layer in range(layers):
+            name = f"layer_{layer}"
+            x = build.apply(f"{name}/{labels[choices[name]]}", x)
+        return build.apply("classifier", x)
+
+    return Network("chain", space, tuple(image_shape), num_classes, table, describe)

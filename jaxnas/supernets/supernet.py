@@ -1,0 +1,115 @@
+"""Many children of a shared-weight network at once, under any optimiser and loss."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jaxnas.supernets import standalone
+from jaxnas.supernets.executors import host
+from jaxnas.supernets.network import Network
+from jaxnas.supernets.noise import Noise
+from jaxnas.supernets.ops.operation import Params
+from jaxnas.supernets.plan import Plan, make_plan
+
+EXECUTORS = ("host", "reference")
+
+Loss = Callable[..., tuple[jax.Array, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Supernet:
+    """Executes sampled children of a network with shared weights.
+
+    Attributes:
+      network: the network.
+      executor: `host` (the plan, one compiled call per distinct application) or `reference`
+        (stand-alone children one after the other; slow, the oracle of the tests).
+
+    Raises:
+      ValueError: an unknown executor.
+
+    Example:
+      >>> from jaxnas.supernets import chain
+      >>> supernet = Supernet(chain(layers=2, channels=4, image_shape=(8, 8, 1), num_classes=10))
+      >>> params = supernet.init(jax.random.key(0))
+      >>> supernet.apply(params, [[0, 1], [2, 4]], jax.numpy.zeros((16, 8, 8, 1))).shape
+      (2, 16, 10)
+    """
+
+    network: Network
+    executor: str = "host"
+
+    def __post_init__(self):
+        if self.executor not in EXECUTORS:
+            raise ValueError(f"executor {self.executor!r} is not one of {list(EXECUTORS)}.")
+
+    def init(self, key: jax.Array) -> Params:
+        """Draws the shared parameters."""
+        return self.network.init(key)
+
+    def plan(self, architectures: Any) -> Plan:
+        """The distinct work of architectures `[A, T]`."""
+        return make_plan(self.network, architectures)
+
+    def apply(
+        self, params: Params, architectures: Any, images: jax.Array, *, noise: Noise | None = None
+    ) -> jax.Array:
+        """The logits of children on one batch of images, each on its own batch statistics.
+
+        Args:
+          params: the shared parameters.
+          architectures: `[A, T]` ints, or a `Plan`.
+          images: float `[B, H, W, C]`.
+          noise: the step's noise; none in evaluation.
+
+        Returns:
+          float `[A, B, K]`.
+        """
+        self._check(images)
+        if self.executor == "reference":
+            rows = getattr(architectures, "architectures", architectures)
+            return standalone.forward_all(self.network, params, rows, images, noise=noise)
+        return host.forward(self._planned(architectures), params, images, noise=noise)
+
+    def value_and_grad(self, loss: Loss) -> Callable[..., tuple[tuple[jax.Array, Any], Params]]:
+        """Turns a loss of logits into a function of the shared parameters with its gradient.
+
+        Args:
+          loss: `(logits [A, B, K], *args) -> (scalar, aux)`.
+
+        Returns:
+          `(params, architectures, images, *args, noise=None) -> ((scalar, aux), gradient)`, the
+          gradient a pytree like `params`.
+        """
+        of_logits = jax.jit(jax.value_and_grad(loss, has_aux=True))
+        run = self._reference_grad if self.executor == "reference" else self._host_grad
+        objective = loss if self.executor == "reference" else of_logits
+        return lambda params, architectures, images, *args, noise=None: run(
+            objective, params, architectures, images, args, noise
+        )
+
+    def _reference_grad(self, loss, params, architectures, images, args, noise):
+        def objective(params):
+            return loss(self.apply(params, architectures, images, noise=noise), *args)
+
+        return jax.value_and_grad(objective, has_aux=True)(params)
+
+    def _host_grad(self, of_logits, params, architectures, images, args, noise):
+        self._check(images)
+        logits, pullback = host.vjp(self._planned(architectures), params, images, noise=noise)
+        value, cotangent = of_logits(logits, *args)
+        return value, pullback(cotangent)
+
+    def _planned(self, architectures: Any) -> Plan:
+        return architectures if isinstance(architectures, Plan) else self.plan(architectures)
+
+    def _check(self, images: jax.Array) -> None:
+        if images.shape[1:] != tuple(self.network.image_shape):
+            raise ValueError(
+                f"images have shape {list(images.shape)}; network {self.network.name!r} takes "
+                f"[B, {', '.join(map(str, self.network.image_shape))}]."
+            )
