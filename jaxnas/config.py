@@ -1,0 +1,257 @@
+"""The configuration of an experiment: frozen dataclasses of plain values.
+
+Everything that a run depends on stands here, so that a run folder's `config.json` is enough to
+repeat it. Files in `configs/` return these; `--set KEY=VALUE` overrides single values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from jaxnas.data.augment import Augmentation
+from jaxnas.supernets import Network, networks
+from jaxnas.supernets.ops.operation import Shape
+
+
+@dataclasses.dataclass(frozen=True)
+class ChainConfig:
+    """A chain of `layers` choices; see `jaxnas.supernets.chain`."""
+
+    layers: int = 12
+    channels: int = 16
+    dropout: float = 0.0
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return networks.chain(
+            image_shape=image_shape, num_classes=num_classes, **dataclasses.asdict(self)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class EnasMicroConfig:
+    """Searched cells; see `jaxnas.supernets.enas_micro`."""
+
+    cells: int = 6
+    nodes: int = 5
+    channels: int = 20
+    dropout: float = 0.1
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return networks.enas_micro(
+            image_shape=image_shape, num_classes=num_classes, **dataclasses.asdict(self)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class EnasMacroConfig:
+    """Searched layers with skip connections; see `jaxnas.supernets.enas_macro`."""
+
+    layers: int = 12
+    channels: int = 36
+    dropout: float = 0.1
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return networks.enas_macro(
+            image_shape=image_shape, num_classes=num_classes, **dataclasses.asdict(self)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class NasBench201Config:
+    """The cell of NAS-Bench-201; see `jaxnas.supernets.nasbench201`."""
+
+    cells: int = 5
+    channels: int = 16
+    affine: bool = False
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return networks.nasbench201(
+            image_shape=image_shape, num_classes=num_classes, **dataclasses.asdict(self)
+        )
+
+
+NetworkConfig = ChainConfig | EnasMacroConfig | EnasMicroConfig | NasBench201Config
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which data, and how much of it.
+
+    Attributes:
+      source: `digits`, `npz:PATH` or `tfds:NAME`.
+      train: at most so many training images; all by default.
+      validation: at most so many validation images.
+      test: at most so many test images.
+      validation_fraction: the share of the training images held out where the source has no
+        validation split; the source's own default if `None`.
+    """
+
+    source: str = "digits"
+    train: int | None = None
+    validation: int | None = None
+    test: int | None = None
+    validation_fraction: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """SGD with Nesterov momentum, decoupled from nothing: the recipe of ENAS's weights.
+
+    Attributes:
+      learning_rate: at the start.
+      final_learning_rate: at the end of the cosine.
+      momentum: of the Nesterov kind.
+      weight_decay: the coefficient `c` of the gradient's `c w` (twice that of a `c w^2` loss).
+      clip: the largest global norm of a gradient; 0 for none.
+      restart_epochs: epochs of the first cosine cycle, each cycle twice as long as the one before;
+        0 for one cosine without restarts.
+    """
+
+    learning_rate: float = 0.05
+    final_learning_rate: float = 0.0005
+    momentum: float = 0.9
+    weight_decay: float = 2e-4
+    clip: float = 5.0
+    restart_epochs: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+    """The search over shared weights.
+
+    Attributes:
+      epochs: passes over the training data.
+      warmup_epochs: passes at the start that train the weights of uniformly sampled children
+        only.
+      batch_size: images per weight step.
+      children: children per weight step, all on the same minibatch; the loss is their mean.
+      interleave: `epoch`: all weight steps of an epoch, then all policy updates (ENAS); `step`:
+        policy updates spread evenly between the weight steps.
+      policy_updates: policy updates per epoch.
+      policy_children: children per policy update, all on the same validation minibatch.
+      reward_batch_size: validation images per policy update.
+      random_children: uniformly sampled children evaluated beside the last policy update of an
+        epoch: the random arm of the curves.
+      optimizer: of the shared weights.
+      augmentation: of the training images.
+    """
+
+    epochs: int = 10
+    warmup_epochs: int = 0
+    batch_size: int = 128
+    children: int = 1
+    interleave: Literal["epoch", "step"] = "epoch"
+    policy_updates: int = 10
+    policy_children: int = 10
+    reward_batch_size: int = 128
+    random_children: int = 10
+    optimizer: OptimizerConfig = OptimizerConfig()
+    augmentation: Augmentation = Augmentation()
+
+
+@dataclasses.dataclass(frozen=True)
+class SearcherConfig:
+    """The algorithm that chooses; see `jaxnas.searchers`.
+
+    Attributes:
+      name: `reinforce`, `evolution` or `random`.
+      learning_rate: Adam's, for `reinforce`; the searcher's default if `None`.
+      entropy_weight: of the entropy bonus, for `reinforce`; the searcher's default if `None`.
+      baseline_decay: of the moving average, for `reinforce`; the searcher's default if `None`.
+      hidden: units of the policy's LSTM.
+      temperature: divides the policy's logits; `None` for none.
+      tanh_constant: bounds the policy's logits; `None` for none.
+      share_heads: whether decisions of one group share their head, as in ENAS.
+      population: for `evolution`; the searcher's default if `None`.
+    """
+
+    name: Literal["reinforce", "evolution", "random"] = "reinforce"
+    learning_rate: float | None = None
+    entropy_weight: float | None = None
+    baseline_decay: float | None = None
+    hidden: int = 64
+    temperature: float | None = None
+    tanh_constant: float | None = None
+    share_heads: bool = False
+    population: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DeriveConfig:
+    """From a trained supernet to final children.
+
+    Attributes:
+      samples: children sampled from the searcher and ranked by shared weights on validation data.
+      retrain: the best so many are trained from scratch; the best of those on validation data is
+        the result.
+      random: uniformly sampled children trained the same way: the honest baseline.
+    """
+
+    samples: int = 50
+    retrain: int = 3
+    random: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Training one child.
+
+    Attributes:
+      epochs: passes over the training data.
+      batch_size: images per step.
+      optimizer: of the weights.
+      augmentation: of the training images.
+      drop_path: the rate at the end of training and at full depth; it grows with the step.
+      label_smoothing: mass moved from the label to all classes.
+      inherit: start from the shared weights instead of fresh ones.
+      recalibration_batches: training batches that the final normalisation moments are measured on.
+    """
+
+    epochs: int = 20
+    batch_size: int = 128
+    optimizer: OptimizerConfig = OptimizerConfig(final_learning_rate=0.0001)
+    augmentation: Augmentation = Augmentation()
+    drop_path: float = 0.0
+    label_smoothing: float = 0.0
+    inherit: bool = False
+    recalibration_batches: int = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """An experiment.
+
+    Attributes:
+      name: the name of the configuration.
+      paper: what it follows.
+      expected: the result that a run should come near, with its source.
+      hardware: what that needs.
+      time: how long it takes there.
+      data: which data.
+      network: the shared-weight network.
+      final_network: the network that the best children are trained in; the same by default.
+      searcher: the algorithm that chooses.
+      search: the search over shared weights.
+      derive: from the supernet to final children.
+      train: training the final children.
+      seed: of everything.
+    """
+
+    name: str
+    network: NetworkConfig
+    paper: str = ""
+    expected: str = ""
+    hardware: str = ""
+    time: str = ""
+    data: DataConfig = DataConfig()
+    final_network: NetworkConfig | None = None
+    searcher: SearcherConfig = SearcherConfig()
+    search: SearchConfig = SearchConfig()
+    derive: DeriveConfig = DeriveConfig()
+    train: TrainConfig = TrainConfig()
+    seed: int = 0

@@ -1,0 +1,60 @@
+"""The optimiser of network weights: SGD with Nesterov momentum and a cosine learning rate."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import optax
+
+from jaxnas.config import OptimizerConfig
+
+
+def learning_rate_schedule(config: OptimizerConfig, steps: int, epoch: int) -> optax.Schedule:
+    """The learning rate by step.
+
+    Args:
+      config: its start, its end and the restarts.
+      steps: steps of the whole training.
+      epoch: steps of one epoch.
+    """
+    if not config.restart_epochs:
+        return _cosine(config, steps)
+    schedules, boundaries, length = [], [], config.restart_epochs * epoch
+    while not boundaries or boundaries[-1] < steps:
+        schedules.append(_cosine(config, length))
+        boundaries.append((boundaries[-1] if boundaries else 0) + length)
+        length *= 2
+    return optax.join_schedules(schedules, boundaries[:-1])
+
+
+def _cosine(config: OptimizerConfig, steps: int) -> optax.Schedule:
+    alpha = config.final_learning_rate / config.learning_rate
+    return optax.cosine_decay_schedule(config.learning_rate, max(1, steps), alpha)
+
+
+def make_optimizer(
+    config: OptimizerConfig, steps: int, epoch: int
+) -> optax.GradientTransformation:
+    """SGD as `config` says, for a training of `steps` steps."""
+    schedule = learning_rate_schedule(config, steps, epoch)
+    clip = optax.clip_by_global_norm(config.clip) if config.clip else optax.identity()
+    decay = optax.add_decayed_weights(config.weight_decay)
+    return optax.chain(clip, decay, optax.sgd(schedule, config.momentum, nesterov=True))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def apply_gradient(
+    optimizer: optax.GradientTransformation, params: Any, state: Any, gradient: Any
+) -> tuple[Any, Any]:
+    """One step of an optimiser; a gradient that is not finite changes nothing.
+
+    Returns:
+      The new parameters and the new state of the optimiser.
+    """
+    finite = jax.numpy.isfinite(optax.tree.norm(gradient))
+    updates, new_state = optimizer.update(gradient, state, params)
+    new_params = optax.apply_updates(params, updates)
+    keep = functools.partial(jax.tree.map, lambda new, old: jax.numpy.where(finite, new, old))
+    return keep(new_params, params), keep(new_state, state)
