@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import zipfile
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -61,17 +62,9 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise DataError(f"npz file {path} does not exist: correct the path after 'npz:'.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is a single array: save the splits with np.savez.")
-            missing = [field for field in REQUIRED if field not in archive]
-            if missing:
-                raise DataError(
-                    f"{path} has no {', '.join(missing)}; it holds {sorted(archive)}: save "
-                    f"{', '.join(REQUIRED)} (class_names if there are any) with np.savez."
-                )
-            wanted = [field for field in (*REQUIRED, "class_names") if field in archive]
-            return {field: archive[field] for field in wanted}
+        # Opened here, because numpy leaves a file open that it fails to read.
+        with open(path, "rb") as file:
+            return _arrays(path, np.load(file, allow_pickle=False))
     except DataError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -79,3 +72,16 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
             f"{path} cannot be read as .npz ({error}): save it anew with np.savez, without "
             "Python objects."
         ) from error
+
+
+def _arrays(path: pathlib.Path, archive: Any) -> dict[str, np.ndarray]:
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise DataError(f"{path} is a single array: save the splits with np.savez.")
+    missing = [field for field in REQUIRED if field not in archive]
+    if missing:
+        raise DataError(
+            f"{path} has no {', '.join(missing)}; it holds {sorted(archive)}: save "
+            f"{', '.join(REQUIRED)} (class_names if there are any) with np.savez."
+        )
+    wanted = [field for field in (*REQUIRED, "class_names") if field in archive]
+    return {field: archive[field] for field in wanted}

@@ -79,8 +79,11 @@ def _builder(name: str) -> Any:
             f"TFDS does not know {name!r} ({first_line}) and has no prepared data of that name: "
             "correct the name, or point TFDS_DATA_DIR at the folder that holds it."
         ) from error
-    except (ValueError, AssertionError) as error:
-        raise DataError(f"TFDS cannot open {name!r}: {error}") from error
+    except Exception as error:  # TFDS wraps what a set's own code raises, in several ways.
+        raise DataError(
+            f"TFDS cannot open {name!r} ({error}): correct the name, or save the set as .npz and "
+            "use npz:PATH."
+        ) from error
 
 
 def _keys(name: str, info: Any) -> tuple[str, str]:
