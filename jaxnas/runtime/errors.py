@@ -1,0 +1,49 @@
+"""The errors of the host shell, and how failures of the disk become one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import pathlib
+from collections.abc import Iterator
+
+
+class RunError(RuntimeError):
+    """A run that cannot start, go on, or be written."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint that does not belong to the state it is restored into."""
+
+
+# What the operating system and the libraries below us say when no byte is left.
+FULL = ("no space left", "disk quota exceeded", "resource_exhausted: error writing")
+
+
+@contextlib.contextmanager
+def disk_errors(path: pathlib.Path) -> Iterator[None]:
+    """Turns failures to write below `path` into a `RunError` that names the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(_explain(path, error)) from error
+    except ValueError as error:
+        # TensorStore, below Orbax, reports a full disk as a ValueError.
+        if not _is_full(error):
+            raise
+        raise RunError(_explain(path, error)) from error
+
+
+def _is_full(error: Exception) -> bool:
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    return full or any(phrase in str(error).lower() for phrase in FULL)
+
+
+def _explain(path: pathlib.Path, error: Exception) -> str:
+    if _is_full(error):
+        return (
+            f"the disk of {path} is full: free some space and go on with --resume, or use another "
+            "--run-dir. What was saved before is intact."
+        )
+    reason = getattr(error, "strerror", None) or str(error)
+    return f"{path} cannot be written ({reason}): correct its permissions or use another --run-dir."
