@@ -136,7 +136,9 @@ def _unroll(name, edges, loops, caps, start):
             if state not in (None, DONE) and state not in states:
                 states[state] = len(states)
                 queue.append(state)
-            row.append({None: -1, DONE: DONE}.get(state) if state in (None, DONE) else states[state])
+            row.append(
+                {None: -1, DONE: DONE}.get(state) if state in (None, DONE) else states[state]
+            )
         table.append(row)
         if len(states) > MAX_STATES:
             raise SpaceError(

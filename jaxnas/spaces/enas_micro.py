@@ -37,7 +37,9 @@ def enas_micro(
       >>> enas_micro(cells=("normal",)).count()
       5062500000000
     """
-    decisions = [d for cell in cells for i in range(2, nodes + 2) for d in _node(cell, i, operations)]
+    decisions = [
+        d for cell in cells for i in range(2, nodes + 2) for d in _node(cell, i, operations)
+    ]
     return SearchSpace("enas_micro", tuple(decisions))
 
 

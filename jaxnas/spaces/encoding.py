@@ -121,7 +121,9 @@ def describe(space: SearchSpace) -> str:
     width = max(len(decision.name) for decision in space.decisions)
     for decision in space.decisions:
         target = decision.next
-        leads = "" if target is None else f" -> {target if isinstance(target, str) else list(target)}"
+        leads = (
+            "" if target is None else f" -> {target if isinstance(target, str) else list(target)}"
+        )
         cap = f" (at most {decision.max_visits} visits)" if decision.max_visits > 1 else ""
         lines.append(f"  {decision.name:<{width}}  {' | '.join(decision.actions)}{leads}{cap}")
     return "\n".join(lines)
