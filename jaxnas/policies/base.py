@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 
@@ -43,28 +43,6 @@ class Evaluation(NamedTuple):
     probabilities: jax.Array
 
 
-class SampleFn(Protocol):
-    """Draws `num` architectures; `num` is static."""
-
-    def __call__(
-        self, params: Params, key: jax.Array, num: int, context: Any = None, /
-    ) -> Sample: ...
-
-
-class ScoreFn(Protocol):
-    """A number `[N]` for each of the architectures `[N, T]`."""
-
-    def __call__(self, params: Params, architectures: Any, context: Any = None, /) -> jax.Array: ...
-
-
-class EvaluateFn(Protocol):
-    """The whole distribution at each step of the architectures `[N, T]`."""
-
-    def __call__(
-        self, params: Params, architectures: Any, context: Any = None, /
-    ) -> Evaluation: ...
-
-
 @dataclasses.dataclass(frozen=True)
 class Policy:
     """A distribution over architectures; static, so that closures and `jit` may hold it.
@@ -76,20 +54,21 @@ class Policy:
       space: the search space.
       context_size: `C`; 0 for a policy without context.
       init: `key -> params`.
-      sample: `(params, key, num, context) -> Sample`.
-      log_prob: `(params, architectures, context) -> [N]`.
-      entropy: `(params, architectures, context) -> [N]`, the entropy of the conditional
+      sample: `(params, key, num, context=None) -> Sample`; `num`, the number of architectures, is
+        static.
+      log_prob: `(params, architectures, context=None) -> [N]`.
+      entropy: `(params, architectures, context=None) -> [N]`, the entropy of the conditional
         distribution of each visited decision, summed.
-      evaluate: `(params, architectures, context) -> Evaluation`.
+      evaluate: `(params, architectures, context=None) -> Evaluation`.
     """
 
     space: SearchSpace
     context_size: int
     init: Callable[[jax.Array], Params]
-    sample: SampleFn
-    log_prob: ScoreFn
-    entropy: ScoreFn
-    evaluate: EvaluateFn
+    sample: Callable[..., Sample]
+    log_prob: Callable[..., jax.Array]
+    entropy: Callable[..., jax.Array]
+    evaluate: Callable[..., Evaluation]
 
 
 def check_context(context_size: int, context: Any, num: int) -> None:
