@@ -40,7 +40,7 @@ def sample_uniform(space: SearchSpace, key: jax.Array, num: int) -> jax.Array:
     Each action is drawn with probability (walks after it) / (walks from here), which makes every
     walk equally likely, whatever the shape of the graph.
     """
-    log_probs = jnp.asarray(_uniform_log_probs(space))
+    log_probs = jnp.asarray(uniform_log_probs(space))
     table = jnp.asarray(space.automaton.next_state)
 
     def step(state, key):
@@ -53,7 +53,7 @@ def sample_uniform(space: SearchSpace, key: jax.Array, num: int) -> jax.Array:
     return actions.T
 
 
-def _uniform_log_probs(space: SearchSpace) -> np.ndarray:
+def uniform_log_probs(space: SearchSpace) -> np.ndarray:
     """`float32 [S, A]`; ratios of Python ints are exact to rounding, however large they are."""
     automaton = space.automaton
     log_probs = np.full(automaton.next_state.shape, -np.inf, np.float32)

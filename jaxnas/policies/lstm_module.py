@@ -1,0 +1,89 @@
+"""The weights of the LSTM policy, as a Flax module, and what one step does with them."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxnas.policies.attention import AnchorAttention
+
+
+class LSTMModule(nnx.Module):
+    """A one-layer LSTM with an output head and an embedding table for each kind of decision.
+
+    `G` heads, `A` actions, `E` embedding size, `H` hidden size, `C` context size. All weights start
+    uniform in `[-scale, scale]`, the biases of the heads at 0; the LSTM has no bias (ENAS).
+    """
+
+    def __init__(
+        self,
+        *,
+        num_heads: int,
+        num_actions: int,
+        num_nodes: int,
+        embedding: int,
+        hidden: int,
+        context_size: int,
+        scale: float,
+        rngs: nnx.Rngs,
+    ):
+        """Draws the weights."""
+
+        def uniform(*shape: int) -> nnx.Param:
+            return nnx.Param(jax.random.uniform(rngs.params(), shape, minval=-scale, maxval=scale))
+
+        self.start = uniform(embedding)
+        self.embeddings = uniform(num_heads, num_actions, embedding)
+        self.kernel = uniform(embedding + hidden, 4 * hidden)
+        self.head_kernel = uniform(num_heads, hidden, num_actions)
+        self.head_bias = nnx.Param(jnp.zeros((num_heads, num_actions)))
+        self.context_kernel = uniform(context_size, embedding) if context_size else None
+        self.attention = AnchorAttention(num_nodes, hidden, scale, rngs) if num_nodes else None
+
+    def first_input(self, num: int) -> jax.Array:
+        """The input `[N, E]` of the first step."""
+        return jnp.broadcast_to(self.start[...], (num, self.start[...].shape[0]))
+
+    def project(self, context: jax.Array | None) -> jax.Array | float:
+        """What the context `[N, C]` adds to the input of every step: `[N, E]`."""
+        if self.context_kernel is None or context is None:
+            return 0.0
+        return context @ self.context_kernel[...]
+
+    def recur(
+        self, inputs: jax.Array, hidden: jax.Array, cell: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """One step of the LSTM: the next `(hidden, cell)`, each `[N, H]`."""
+        gates = jnp.concatenate([inputs, hidden], axis=-1) @ self.kernel[...]
+        i, f, o, g = jnp.split(gates, 4, axis=-1)
+        cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return jax.nn.sigmoid(o) * jnp.tanh(cell), cell
+
+
+def head_logits(
+    kernel: jax.Array, bias: jax.Array, hidden: jax.Array, slot: jax.Array
+) -> jax.Array:
+    """The logits `[N, A]` of the head in `slot`, among the `M` heads of this step.
+
+    Args:
+      kernel: `[M, H, A]`.
+      bias: `[M, A]`.
+      hidden: `[N, H]`.
+      slot: `int32 [N]` or `[]`, which of the heads to use.
+    """
+    if len(kernel) == 1:
+        return hidden @ kernel[0] + bias[0]
+    # All heads and a choice among the results: a gather of kernels for each walk is far slower.
+    logits = jnp.einsum("nh,mha->nma", hidden, kernel) + bias
+    one_hot = jax.nn.one_hot(slot, len(kernel), dtype=logits.dtype)
+    return jnp.einsum("nma,nm->na", logits, one_hot)
+
+
+def embed(table: jax.Array, slot: jax.Array, action: jax.Array) -> jax.Array:
+    """The embedding `[N, E]` of actions `[N]` of the head in `slot`, from `table` `[M, A, E]`."""
+    num_heads, num_actions, size = table.shape
+    index = action if num_heads == 1 else slot * num_actions + action
+    # A product with one-hot rows: its gradient is a product too, not a scatter.
+    one_hot = jax.nn.one_hot(index, num_heads * num_actions, dtype=table.dtype)
+    return one_hot @ table.reshape(-1, size)

@@ -1,0 +1,188 @@
+"""REINFORCE: the policy gradient with a moving-average baseline and an entropy bonus.
+
+Source: Williams 1992, "Simple statistical gradient-following algorithms for connectionist
+reinforcement learning"; Zoph & Le 2017 (arXiv:1611.01578), section 3.2, for its use in
+architecture search; Pham et al. 2018, ENAS (arXiv:1802.03268), for the entropy bonus.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxnas.policies import Policy, lstm
+from jaxnas.searchers.base import Metrics, Searcher
+from jaxnas.searchers.rewards import RewardRecord, keep_if, new_record, observe
+from jaxnas.spaces import SearchSpace
+
+
+class ReinforceState(NamedTuple):
+    """The state of REINFORCE.
+
+    Attributes:
+      key: the PRNG key.
+      policy: the parameters of the policy.
+      optimizer: the state of the Optax optimiser.
+      baseline: `[]`, the moving average of rewards.
+      variance: `[]`, the moving average of squared distances from the baseline.
+      updates: `int32 []`, how often the policy was updated.
+      record: the rewards seen.
+    """
+
+    key: jax.Array
+    policy: Any
+    optimizer: Any
+    baseline: jax.Array
+    variance: jax.Array
+    updates: jax.Array
+    record: RewardRecord
+
+
+@dataclasses.dataclass(frozen=True)
+class _Config:
+    policy: Policy
+    optimizer: optax.GradientTransformation
+    baseline_decay: float
+    entropy_weight: float
+    reward_scale: float
+    normalize_advantage: bool
+
+
+def reinforce(
+    space_or_policy: SearchSpace | Policy,
+    optimizer: optax.GradientTransformation | None = None,
+    *,
+    baseline_decay: float = 0.9,
+    entropy_weight: float = 0.01,
+    reward_scale: float = 1.0,
+    normalize_advantage: bool = True,
+) -> Searcher:
+    """Makes a searcher that trains a policy by REINFORCE.
+
+    For a batch of rewards `R` with log-probabilities `log p` and policy entropies `H` it descends
+
+        -mean(A log p) - entropy_weight * mean(H),    A = reward_scale * (R - b) / s
+
+    where `b` is the baseline before this batch, `b <- decay * b + (1 - decay) * mean(R)`
+    afterwards, started at the mean of the first batch; and `s` is the root of the moving average
+    of `(R - b)^2`, this batch included (1 without `normalize_advantage`). So the defaults do not
+    depend on the unit of the rewards. They are made for some hundreds of evaluations in batches of
+    10; those of the papers are for many thousands.
+
+    To derive architectures without changing the search, sample the policy:
+    `policy.sample(state.policy, key, num)`.
+
+    Args:
+      space_or_policy: a policy, or a space, for which `jaxnas.policies.lstm` is the policy.
+      optimizer: any Optax optimiser; `optax.adam(0.01)` by default.
+      baseline_decay: the weight of the old baseline, in [0, 1).
+      entropy_weight: the weight of the entropy of the policy.
+      reward_scale: multiplies the advantage.
+      normalize_advantage: whether to divide by the moving standard deviation.
+
+    Raises:
+      ValueError: a number out of range.
+
+    Example:
+      >>> policy = jaxnas.policies.lstm(space, hidden=100)
+      >>> searcher = reinforce(policy, optax.adam(3.5e-4), entropy_weight=1e-4)
+    """
+    if not 0 <= baseline_decay < 1:
+        raise ValueError(f"'baseline_decay' is {baseline_decay}; it must be in [0, 1).")
+    if not entropy_weight >= 0:
+        raise ValueError(f"'entropy_weight' is {entropy_weight}; it must be >= 0.")
+    if not reward_scale > 0:
+        raise ValueError(f"'reward_scale' is {reward_scale}; it must be > 0.")
+    is_space = isinstance(space_or_policy, SearchSpace)
+    policy = lstm(space_or_policy) if is_space else space_or_policy
+    optimizer = _default_optimizer() if optimizer is None else optimizer
+    return _make(
+        _Config(
+            policy, optimizer, baseline_decay, entropy_weight, reward_scale, normalize_advantage
+        )
+    )
+
+
+@functools.cache
+def _default_optimizer() -> optax.GradientTransformation:
+    return optax.adam(0.01)
+
+
+@functools.lru_cache(maxsize=64)
+def _make(config: _Config) -> Searcher:
+    return Searcher(
+        config.policy.space,
+        functools.partial(_init, config),
+        functools.partial(_ask, config),
+        functools.partial(_tell, config),
+    )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _init(config: _Config, key: jax.Array) -> ReinforceState:
+    key, policy_key = jax.random.split(key)
+    params = config.policy.init(policy_key)
+    record = new_record(config.policy.space)
+    zero = jnp.zeros_like(record.best_reward)
+    optimizer = config.optimizer.init(params)
+    return ReinforceState(key, params, optimizer, zero, zero, jnp.int32(0), record)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 2))
+def _ask(
+    config: _Config, state: ReinforceState, num: int, context: Any = None
+) -> tuple[ReinforceState, jax.Array]:
+    key, sample_key = jax.random.split(state.key)
+    sample = config.policy.sample(state.policy, sample_key, num, context)
+    return state._replace(key=key), sample.architectures
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _tell(
+    config: _Config, state: ReinforceState, architectures: Any, rewards: Any, context: Any = None
+) -> tuple[ReinforceState, Metrics]:
+    record, seen, metrics = observe(state.record, architectures, rewards)
+    advantages, baseline, variance = _advantages(config, state, seen.rewards)
+    gradient_fn = jax.grad(functools.partial(_loss, config), has_aux=True)
+    gradient, entropy = gradient_fn(state.policy, architectures, advantages, context)
+    updates, optimizer = config.optimizer.update(gradient, state.optimizer, state.policy)
+    policy = optax.apply_updates(state.policy, updates)
+    new = (policy, optimizer, baseline, variance, state.updates + 1)
+    old = (state.policy, state.optimizer, state.baseline, state.variance, state.updates)
+    kept = keep_if(seen.any_finite, new, old)
+    metrics |= {
+        "baseline": kept[2],
+        "entropy": entropy,
+        "advantage_std": jnp.std(advantages),
+        "gradient_norm": optax.tree.norm(gradient),
+    }
+    return ReinforceState(state.key, *kept, record), metrics
+
+
+def _advantages(config: _Config, state: ReinforceState, rewards: jax.Array):
+    """The advantages `[N]`, and the baseline and the variance after this batch."""
+    first = state.updates == 0
+    mean = rewards.mean()
+    baseline = jnp.where(first, mean, state.baseline)
+    centred = rewards - baseline
+    spread = jnp.mean(centred**2)
+    decay = config.baseline_decay
+    variance = jnp.where(first, spread, decay * state.variance + (1 - decay) * spread)
+    advantages = config.reward_scale * centred
+    if config.normalize_advantage:
+        # The second term: rewards that are equal but for rounding have no advantage.
+        advantages = advantages / (jnp.sqrt(variance) + 1e-6 * jnp.abs(baseline) + 1e-30)
+    return advantages, decay * baseline + (1 - decay) * mean, variance
+
+
+def _loss(config: _Config, params, architectures, advantages, context):
+    """The loss whose gradient is REINFORCE's, and the mean entropy."""
+    evaluation = config.policy.evaluate(params, architectures, context)
+    entropy = evaluation.entropy.mean()
+    gain = jnp.mean(advantages * evaluation.log_prob)
+    return -gain - config.entropy_weight * entropy, entropy
