@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from jaxnas.runtime.report.graphs import layers as layering
 from jaxnas.runtime.report.graphs.ordering import order_layers
-from jaxnas.runtime.report.graphs.placement import place_layers
+from jaxnas.runtime.report.graphs.placement import place_layers, straighten
 from jaxnas.runtime.report.graphs.scene import LABEL, Box, Node, Point, Route, Scene, fitted, line
 
 Edge = tuple[str, str]
@@ -42,6 +42,7 @@ def layered(nodes: Sequence[Node], edges: Sequence[Edge]) -> Scene:
     widths = {n: by_id[n].size[0] if n in by_id else BEND_WIDTH for row in rows for n in row}
     weights = {step: _straightness(step, by_id) for step in steps}
     x = place_layers(rows, steps, widths, weights)
+    straighten(rows, [_movable(chain, by_id) for chain in chains], widths, x)
     return _scene(_Placed(by_id, rows, x, *_bands(rows, steps, x, by_id)), edges, chains)
 
 
@@ -60,9 +61,14 @@ def _chain(index: int, edge: Edge, layer: Mapping[str, int]) -> list[str]:
     return [edge[0], *(f"\0bend {index} {k}" for k in range(1, span)), edge[1]]
 
 
+def _movable(chain: Sequence[str], nodes: Mapping[str, Node]) -> list[str]:
+    """The bends of an edge, and the text that it leads to or comes from."""
+    return [name for name in chain if name not in nodes or nodes[name].kind == LABEL]
+
+
 def _straightness(step: Edge, nodes: Mapping[str, Node]) -> float:
     bends = sum(end not in nodes or nodes[end].kind == LABEL for end in step)
-    return (1.0, 2.0, 6.0)[bends]
+    return (1.0, 2.0, 8.0)[bends]
 
 
 def _bands(

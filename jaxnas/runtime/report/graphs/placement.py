@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 Edge = tuple[str, str]
 
-SWEEPS = 30
+SWEEPS = 60
 
 
 def place_layers(
@@ -36,6 +37,28 @@ def place_layers(
         for layer in layers if sweep % 2 == 0 else reversed(layers):
             x.update(_settle(layer, _wishes(layer, around, x), around, widths, gap))
     return x
+
+
+def straighten(
+    layers: Sequence[Sequence[str]],
+    chains: Sequence[Sequence[str]],
+    widths: Mapping[str, float],
+    x: dict[str, float],
+    gap: float = 0.22,
+) -> None:
+    """Moves the bends of each long edge onto one vertical line where there is room, in place."""
+    row_of = {node: layer for layer in layers for node in layer}
+    for chain in chains:
+        low, high = -math.inf, math.inf
+        for node in chain:
+            row, i = row_of[node], row_of[node].index(node)
+            if i:
+                low = max(low, x[row[i - 1]] + (widths[row[i - 1]] + widths[node]) / 2 + gap)
+            if i + 1 < len(row):
+                high = min(high, x[row[i + 1]] - (widths[row[i + 1]] + widths[node]) / 2 - gap)
+        if chain and low <= high:
+            mean = sum(x[node] for node in chain) / len(chain)
+            x.update(dict.fromkeys(chain, min(max(mean, low), high)))
 
 
 def _wishes(

@@ -41,7 +41,7 @@ class Node:
         width = max(text_width(line, points) for line in lines)
         height = len(lines) * points * 1.25 / 72
         if self.kind == LABEL:
-            return width + 0.08, height + 0.04
+            return width + 0.14, height + 0.06
         return max(width + 0.24, 0.42), height + 0.13
 
 
