@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +15,9 @@ from jaxnas.runtime.report.reading import Run, number, numbers
 from jaxnas.runtime.report.statistics import mean_interval
 
 KINDS = (("best", "searched", style.SEARCHED, "o"), ("random", "random", style.RANDOM, "s"))
+
+LEAST_FOR_INTERVAL = 3
+"""Two values give an interval of no use: it is wider than six of their distances to each side."""
 
 
 @style.styled
@@ -30,8 +34,9 @@ def draw_accuracy(run: Run) -> Figure | None:
     figure = style.new_figure(7.2, 0.95 + 0.8 * len(rows))
     figure.set_layout_engine("constrained")
     axes = figure.subplots()
-    for y, ((_, _, colour, marker), values) in enumerate(rows):
-        _draw_strip(axes, y, values, colour, marker)
+    for y, ((_, label, colour, marker), values) in enumerate(rows):
+        shown = number(run.result.get("test_accuracy")) if label == "searched" else math.nan
+        _draw_strip(axes, y, values, colour, marker, shown)
     labels = [f"{label}\nn = {len(values)}" for (_, label, _, _), values in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.set(ylim=(len(rows) - 0.45, -0.6), xlabel="test accuracy after training from scratch")
@@ -42,21 +47,25 @@ def draw_accuracy(run: Run) -> Figure | None:
     return figure
 
 
-def _draw_strip(axes: Axes, y: float, values: np.ndarray, colour: str, marker: str) -> None:
-    """Points below, the mean with its interval above them, and the numbers."""
-    mean = mean_interval(values)
+def _draw_strip(
+    axes: Axes, y: float, values: np.ndarray, colour: str, marker: str, shown: float
+) -> None:
+    """Points below, filled for the child that is shown; above them the mean with its interval."""
     # Equal accuracies would hide each other: spread the points a little, the same at each drawing.
     spread = y + 0.16 + 0.05 * (np.arange(len(values)) % 3 - 1)
-    look = {"markerfacecolor": "none", "markeredgewidth": 1.3, "markersize": 6}
-    axes.plot(values, spread, marker, color=colour, **look)
-    text = f"{mean.mean:.4f}"
-    if mean.n > 1:
-        axes.plot([mean.low, mean.high], [y - 0.12] * 2, color=colour, linewidth=2.2)
-        text += f"  (95% interval {mean.low:.4f} to {mean.high:.4f})"
+    look = {"color": colour, "markeredgewidth": 1.3, "markersize": 6}
+    axes.plot(values, spread, marker, markerfacecolor="none", **look)
+    filled = values == shown
+    axes.plot(values[filled], spread[filled], marker, **look)
+    mean = mean_interval(values)
+    text = f"mean {mean.mean:.4f}"
+    if mean.n >= LEAST_FOR_INTERVAL:
+        ends = np.clip([mean.low, mean.high], 0.0, 1.0)
+        axes.plot(ends, [y - 0.12] * 2, color=colour, linewidth=2.2)
+        text += f" (95% interval {ends[0]:.4f} to {ends[1]:.4f})"
     axes.plot([mean.mean], [y - 0.12], "D", color=colour, markersize=6.5)
-    axes.annotate(
-        text, (mean.mean, y - 0.12), (0, 7), textcoords="offset points", ha="center", size=8.5
-    )
+    place = {"textcoords": "offset points", "ha": "center", "size": 8.5}
+    axes.annotate(text, (mean.mean, y - 0.12), (0, 7), **place)
 
 
 @style.styled

@@ -49,6 +49,8 @@ STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "jaxnas",
     "text.color": INK,
+    # Labels come from users: a dollar sign is a dollar sign.
+    "text.parse_math": False,
     "xtick.color": MUTED,
     "xtick.labelcolor": INK,
     "xtick.labelsize": 8.5,

@@ -73,7 +73,7 @@ def result(space: SearchSpace, architectures: np.ndarray, rng, name: str) -> dic
         accuracy = float(0.96 + rng.normal(0, 0.006) + (0.012 if kind == "best" else 0))
         scores = {"validation_accuracy": accuracy, "test_accuracy": accuracy - 0.003}
         child = {"name": f"{kind}-{i if i < 2 else i - 2}", "kind": kind, **scores}
-        child |= {"architecture": space.encode(architecture), "shared_accuracy": accuracy - 0.2}
+        child |= {"architecture": space.encode(architecture), "shared_accuracy": 0.7 + float(rng.normal(0, 0.03))}
         children.append({**child, "parameters": 120_000 + i, "flops": 9_800_000 + i})
     tested = {k: [c["test_accuracy"] for c in children if c["kind"] == k] for k in ("best", "random")}
     ranking = {
