@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,7 +42,7 @@ def drawing_of_walk(walk: Walk) -> dict[str, Any]:
     forms = ((MICRO, _micro), (MACRO, _macro), (CELL_EDGE, _cell_edges), (LAYER, _layers))
     for pattern, draw in forms:
         if walk and all(pattern.fullmatch(name) for name, _ in walk):
-            return {"panels": draw({name: action for name, action in walk})}
+            return {"panels": draw({str(name): str(action) for name, action in walk})}
     return {"panels": [_path(walk)]}
 
 
@@ -102,8 +103,7 @@ def _layers(chosen: Mapping[str, str], source: str = "input") -> list[dict[str, 
     for name, op in chosen.items():
         nodes.append(_node(name, f"{name.removeprefix('layer_')}: {readable(op)}", group=op))
     nodes.append(_node("output", "output", "output"))
-    pairs = zip(nodes, nodes[1:], strict=False)
-    edges = [[a["id"], b["id"]] for a, b in pairs]
+    edges = [[a["id"], b["id"]] for a, b in itertools.pairwise(nodes)]
     return [{"title": "network", "nodes": nodes, "edges": edges}]
 
 
@@ -113,5 +113,5 @@ def _path(walk: Walk) -> dict[str, Any]:
         for i, (name, action) in enumerate(walk)
     ]
     nodes = [_node("start", "start", "input"), *nodes, _node("end", "end", "output")]
-    edges = [[a["id"], b["id"]] for a, b in zip(nodes, nodes[1:], strict=False)]
+    edges = [[a["id"], b["id"]] for a, b in itertools.pairwise(nodes)]
     return {"title": "walk", "nodes": nodes, "edges": edges}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -53,7 +54,7 @@ def _draw_strip(
     """Points below, filled for the child that is shown; above them the mean with its interval."""
     # Equal accuracies would hide each other: spread the points a little, the same at each drawing.
     spread = y + 0.16 + 0.05 * (np.arange(len(values)) % 3 - 1)
-    look = {"color": colour, "markeredgewidth": 1.3, "markersize": 6}
+    look: dict[str, Any] = {"color": colour, "markeredgewidth": 1.3, "markersize": 6}
     axes.plot(values, spread, marker, markerfacecolor="none", **look)
     filled = values == shown
     axes.plot(values[filled], spread[filled], marker, **look)
@@ -64,7 +65,7 @@ def _draw_strip(
         axes.plot(ends, [y - 0.12] * 2, color=colour, linewidth=2.2)
         text += f" (95% interval {ends[0]:.4f} to {ends[1]:.4f})"
     axes.plot([mean.mean], [y - 0.12], "D", color=colour, markersize=6.5)
-    place = {"textcoords": "offset points", "ha": "center", "size": 8.5}
+    place: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "size": 8.5}
     axes.annotate(text, (mean.mean, y - 0.12), (0, 7), **place)
 
 

@@ -106,7 +106,9 @@ def draw_training(run: Run) -> Figure | None:
         return None
     figure = style.new_figure(3.6 * len(panels) if len(panels) > 1 else 5.0, 3.0)
     figure.set_layout_engine("constrained")
-    for axes, (key, title) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    for axes, (key, title) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
         _draw_children(axes, children, key)
         axes.set(title=title, xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

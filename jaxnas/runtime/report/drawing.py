@@ -18,7 +18,16 @@ from jaxnas.runtime.report.graphs.scene import FONT_SIZE, LABEL, LABEL_SIZE, Poi
 
 # Light tints of the Okabe-Ito colours, far enough apart in lightness and hue.
 TINTS = ("#bcdcf2", "#fbdf9d", "#b5e3d3", "#f6c6a6", "#e8cbdc", "#f6f1a6", "#cfd3f0", "#d9e7b0")
-SKIP_COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
+SKIP_COLOURS = (
+    style.BLUE,
+    style.VERMILLION,
+    style.GREEN,
+    style.PURPLE,
+    style.ORANGE,
+    style.VIOLET,
+    style.SKY,
+    style.OLIVE,
+)
 PLAIN = {"input": "#e6e9ed", "output": "#e6e9ed", "sum": "#ffffff"}
 TITLE_HEIGHT, PANEL_GAP = 0.38, 0.3
 PAGE_WIDTH, LEAST_WIDTH = 10.0, 1.6
@@ -56,7 +65,7 @@ def draw_panels(drawing: Mapping[str, Any]) -> Figure:
     axes = style.full_axes(figure)
     tints = _tints(scenes)
     for scene, title, (left, top) in zip(scenes, titles, places, strict=True):
-        look = {"ha": "center", "va": "center", "weight": "bold", "size": 10}
+        look: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "size": 10}
         axes.text(left + scene.width / 2, top - TITLE_HEIGHT + 0.22, title, **look)
         _draw_scene(axes, shifted(scene, left, top), tints)
     return figure
@@ -100,7 +109,11 @@ def _draw_scene(axes: Axes, scene: Scene, tints: Mapping[str, str]) -> None:
 def _draw_route(axes: Axes, route: Route) -> None:
     path = Path(route.points, [Path.MOVETO] + [Path.CURVE4] * (len(route.points) - 1))
     colour = style.MUTED if route.colour is None else SKIP_COLOURS[route.colour % len(SKIP_COLOURS)]
-    look = {"edgecolor": colour, "linewidth": 1.1, "linestyle": ":" if route.dotted else "-"}
+    look: dict[str, Any] = {
+        "edgecolor": colour,
+        "linewidth": 1.1,
+        "linestyle": ":" if route.dotted else "-",
+    }
     axes.add_patch(PathPatch(path, facecolor="none", capstyle="butt", zorder=1, **look))
     if route.arrow and not route.dotted:
         end = route.points[-1]
@@ -126,5 +139,9 @@ def _draw_box(axes: Axes, box: Box, tints: Mapping[str, str]) -> None:
         patch.set(edgecolor=style.MUTED, linewidth=0.8, zorder=3)
         axes.add_patch(patch)
     size = LABEL_SIZE if node.kind == LABEL else FONT_SIZE
-    look = {"ha": "center", "va": "center", "color": style.BOX_INK if tint else style.INK}
+    look: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "color": style.BOX_INK if tint else style.INK,
+    }
     axes.text(box.x, box.y, node.label, size=size, zorder=4, **look)

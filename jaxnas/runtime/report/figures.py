@@ -37,7 +37,9 @@ def draw_figures(run: Run) -> tuple[dict[str, Figure], list[str]]:
         try:
             figure = draw(run)
         except Exception as error:
-            problems.append(f"picture {name!r} could not be drawn: {type(error).__name__}: {error}.")
+            problems.append(
+                f"picture {name!r} could not be drawn: {type(error).__name__}: {error}."
+            )
             continue
         if figure is not None:
             figures[name] = figure

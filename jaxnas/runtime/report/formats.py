@@ -16,14 +16,14 @@ def accuracy(value: Any) -> str:
     return f"{value:.4f}" if math.isfinite(value) else MISSING
 
 
-def quantity(value: Any) -> str:
-    """A count with three significant digits: `1.23 million`; small ones in full."""
+def quantity(value: Any, *, short: bool = False) -> str:
+    """A count with three significant digits, `1.23 million` or `1.23 M`; small ones in full."""
     value = number(value)
     if not math.isfinite(value):
         return MISSING
     for scale, unit in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
         if abs(value) >= scale:
-            return f"{value / scale:.3g} {unit}"
+            return f"{value / scale:.3g} {unit[0].upper() if short else unit}"
     return f"{value:,.0f}"
 
 

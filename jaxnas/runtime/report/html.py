@@ -21,7 +21,7 @@ PICTURES = {
     ),
     "curves": (
         "The search",
-        "Light: recorded values. Dark: their moving average. The random children are evaluated "
+        "Thin: recorded values. Thick: their moving average. The random children are evaluated "
         "with the same shared weights on the same minibatch as the policy's.",
     ),
     "policy": (

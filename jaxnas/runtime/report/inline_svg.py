@@ -9,8 +9,16 @@ from matplotlib.figure import Figure
 
 from jaxnas.runtime.report import style
 
-PAGE_COLOURS = {style.INK: "--ink", style.MUTED: "--muted", style.RULE: "--rule"}
-"""Colours of text and axes, which the page exchanges when it is shown dark."""
+PAGE_COLOURS = {
+    style.INK: "--ink",
+    style.MUTED: "--muted",
+    style.RULE: "--rule",
+    style.BLUE: "--blue",
+    style.VERMILLION: "--vermillion",
+    style.GREEN: "--green",
+    style.VIOLET: "--violet",
+}
+"""Colours of text, axes and lines, which the page exchanges when it is shown dark."""
 
 
 def inline_svg(figure: Figure, name: str, description: str) -> str:
@@ -50,7 +58,5 @@ def _with_head(text: str, width: float, description: str) -> str:
 
 def _with_unique_ids(text: str, name: str) -> str:
     used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", text))
-    text = re.sub(
-        r'\sid="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text
-    )
+    text = re.sub(r'\sid="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
     return re.sub(r"(url\(#|href=\"#)", rf"\g<1>{name}-", text)

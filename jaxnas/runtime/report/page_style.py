@@ -2,10 +2,11 @@
 
 CSS = """
 :root { --page: #ffffff; --card: #f5f7f9; --ink: #1b2430; --muted: #5d6875; --rule: #d5dae0;
-  --link: #0072b2; color-scheme: light dark; }
+  --blue: #0072b2; --vermillion: #d55e00; --green: #009e73; --violet: #5b4fa2;
+  color-scheme: light dark; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #14181d; --card: #1d232a; --ink: #e6eaef; --muted: #9fabb8; --rule: #39434e;
-    --link: #56b4e9; } }
+    --blue: #4ba6e3; --vermillion: #f0803a; --green: #27bf94; --violet: #a096e0; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 64rem; background: var(--page);
   color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from jaxnas.runtime.report import style
 from jaxnas.runtime.report.graphs import readable
@@ -87,7 +89,9 @@ def draw_policy(
     places, width, height = _arrange(tables)
     figure = style.new_figure(width, height + 0.75)
     axes = style.full_axes(figure)
-    axes.text(MARGIN, 0.22, "Probability of each action under the final policy", weight="bold", size=10)
+    axes.text(
+        MARGIN, 0.22, "Probability of each action under the final policy", weight="bold", size=10
+    )
     for block, (left, top) in zip(tables, places, strict=True):
         _draw_block(axes, table, block, (left, top + 0.36), chosen or {})
     _draw_scale(axes, height + 0.46, bool(chosen))
@@ -127,13 +131,11 @@ def _draw_block(
     upright = block.head > 0.2
     for j, action in enumerate(block.actions):
         x = left + CELL * (j + 0.5)
-        look = {"rotation": 90} if upright else {}
+        look: dict[str, Any] = {"rotation": 90} if upright else {}
         axes.text(x, top - 0.06, action, ha="center", va="bottom", size=FONT_SIZE, **look)
-    values = np.ma.masked_invalid(table.probabilities[list(block.rows), : len(block.actions)])
-    x = left + CELL * np.arange(len(block.actions) + 1)
-    y = top + ROW * np.arange(len(block.rows) + 1)
-    mesh = {"cmap": "Blues", "vmin": 0.0, "vmax": 1.0, "edgecolors": "white", "linewidth": 0.8}
-    axes.pcolormesh(x, y, values, **mesh)
+    values = table.probabilities[list(block.rows), : len(block.actions)]
+    for k, j in np.argwhere(np.isfinite(values)):
+        _draw_cell(axes, left + CELL * j, top + ROW * k, values[k, j])
     for k, (row, name) in enumerate(zip(block.rows, block.names, strict=True)):
         middle = top + ROW * (k + 0.5)
         axes.text(left - 0.06, middle, name, ha="right", va="center", size=FONT_SIZE)
@@ -143,6 +145,11 @@ def _draw_block(
                 _draw_dot(axes, left + CELL * (j + 0.5), middle, values[k, j])
 
 
+def _draw_cell(axes: Axes, x: float, y: float, probability: float) -> None:
+    colour = colormaps["Blues"](float(np.clip(probability, 0.0, 1.0)))
+    axes.add_patch(Rectangle((x + 0.01, y + 0.01), CELL - 0.02, ROW - 0.02, facecolor=colour))
+
+
 def _draw_dot(axes: Axes, x: float, y: float, probability: float) -> None:
     colour = "white" if probability > 0.5 else style.BOX_INK
     axes.plot([x], [y], marker="o", markersize=3.6, color=colour, linestyle="none")
@@ -150,11 +157,15 @@ def _draw_dot(axes: Axes, x: float, y: float, probability: float) -> None:
 
 def _draw_scale(axes: Axes, y: float, with_dots: bool) -> None:
     x = MARGIN + 0.1 + 0.03 * np.arange(51)
-    shades = np.linspace(0, 1, 50)[None]
-    axes.pcolormesh(x, [y, y + 0.13], shades, cmap=colormaps["Blues"], vmin=0.0, vmax=1.0)
+    for k, edge in enumerate(x[:-1]):
+        colour = colormaps["Blues"](k / 49)
+        # A little wider than its step: no seams between the shades.
+        axes.add_patch(Rectangle((edge, y), 0.035, 0.13, facecolor=colour, linewidth=0))
     for end, text in ((x[0], "0"), (x[-1], "1")):
         axes.text(end, y - 0.03, text, ha="center", va="bottom", size=7.5)
     axes.text(x[-1] + 0.15, y + 0.065, "probability", va="center", size=FONT_SIZE)
     if with_dots:
         axes.plot([x[-1] + 1.25], [y + 0.065], marker="o", markersize=3.6, color=style.INK)
-        axes.text(x[-1] + 1.35, y + 0.065, "chosen in the architecture shown", va="center", size=FONT_SIZE)
+        axes.text(
+            x[-1] + 1.35, y + 0.065, "chosen in the architecture shown", va="center", size=FONT_SIZE
+        )

@@ -68,4 +68,6 @@ def _label(decision: Decision, actions: Sequence[int], chances: Sequence[float] 
         chance = "" if chances is None else f" {chances[action]:.2f}"
         # A no-break space keeps an action and its probability on one line.
         texts.append((readable(decision.actions[action]) + chance).replace(" ", "\u00a0"))
-    return "\n".join(textwrap.wrap("\u00a0| ".join(texts), LABEL_CHARACTERS, break_on_hyphens=False))
+    return "\n".join(
+        textwrap.wrap("\u00a0| ".join(texts), LABEL_CHARACTERS, break_on_hyphens=False)
+    )

@@ -14,16 +14,18 @@ from matplotlib.figure import Figure
 
 # Okabe & Ito 2008, "Color universal design".
 BLUE, ORANGE, GREEN, VERMILLION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
-SKY, PURPLE, YELLOW = "#56b4e9", "#cc79a7", "#f0e442"
+SKY, PURPLE = "#56b4e9", "#cc79a7"
+# Two more for pictures with many lines.
+VIOLET, OLIVE = "#5b4fa2", "#8f7f2b"
 
-# Text, quiet text, rules: the three colours that the page exchanges when it is shown dark.
+# Text, quiet text, rules.
 INK, MUTED, RULE = "#1b2430", "#5d6875", "#d5dae0"
 # Text on tinted boxes stays as it is, light page or dark.
 BOX_INK = "#10161d"
 
 SEARCHED, RANDOM, BEST = BLUE, VERMILLION, GREEN
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "axes.edgecolor": MUTED,
     "axes.grid": True,
     "axes.axisbelow": True,

@@ -61,12 +61,12 @@ def _children(run: Run) -> Table | None:
     for head in ("child", "kind"):
         table.add_column(head)
     for head in ("shared", "validation", "test", "parameters", "FLOPs"):
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", no_wrap=True)
     for child in children:
         kind = str(child.get("kind", ""))
         keys = ("shared_accuracy", "validation_accuracy", "test_accuracy")
         scores = [formats.accuracy(child.get(key)) for key in keys]
-        sizes = [formats.quantity(child.get(key)) for key in ("parameters", "flops")]
+        sizes = [formats.quantity(child.get(key), short=True) for key in ("parameters", "flops")]
         cells = [str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes]
         table.add_row(*(Text(cell) for cell in cells))
     return table

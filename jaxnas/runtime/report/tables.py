@@ -24,12 +24,13 @@ def children(run: Run) -> str:
     rows, chosen = [], []
     for child in entries:
         scores = [formats.accuracy(child.get(key)) for key in keys]
-        sizes = [formats.quantity(child.get(key)) for key in ("parameters", "flops")]
+        sizes = [formats.quantity(child.get(key), short=True) for key in ("parameters", "flops")]
         kind = str(child.get("kind", ""))
         rows.append([str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes])
         same = child.get("architecture") == run.result.get("architecture")
         chosen.append(kind == "best" and same and "architecture" in child)
-    note = '<p class="quiet">Accuracies; the final child in bold.</p>'
+    text = "Accuracies and sizes (M: million, B: billion); the final child in bold."
+    note = f'<p class="quiet">{text}</p>'
     return f"<h2>Children</h2>\n{_table(heads, rows, numeric=5, chosen=chosen)}\n{note}"
 
 

@@ -40,7 +40,9 @@ def with_skips(nodes: Sequence[Node], edges: Sequence[Edge]) -> Scene:
     most = max((len(group) for group in ports.values()), default=0)
     height = max(max(node.size[1] for node in nodes), PORT * (most + 2))
     boxes = [Box(n, 0.0, i * (height + GAP), width, height) for i, n in enumerate(nodes)]
-    routes = [_straight(boxes[place[a]], boxes[place[b]]) for a, b in edges if place[b] - place[a] == 1]
+    routes = [
+        _straight(boxes[place[a]], boxes[place[b]]) for a, b in edges if place[b] - place[a] == 1
+    ]
     colours = {source: i for i, source in enumerate(sorted(lane))}
     for a, b in skips:
         x = side[a] * (width / 2 + 0.16 + LANE * lane[a])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 
 from jaxnas.runtime.report.graphs import layers as layering
@@ -37,7 +38,7 @@ def layered(nodes: Sequence[Node], edges: Sequence[Edge]) -> Scene:
     rows: list[list[str]] = [[] for _ in range(max(layer.values()) + 1)]
     for name, i in layer.items():
         rows[i].append(name)
-    steps = [step for chain in chains for step in zip(chain, chain[1:], strict=False)]
+    steps = [step for chain in chains for step in itertools.pairwise(chain)]
     rows = order_layers(rows, steps)
     widths = {n: by_id[n].size[0] if n in by_id else BEND_WIDTH for row in rows for n in row}
     weights = {step: _straightness(step, by_id) for step in steps}

@@ -17,7 +17,9 @@ def without_cycles(nodes: Sequence[str], edges: Sequence[Edge]) -> list[Edge]:
     after: dict[str, list[int]] = {node: [] for node in nodes}
     for i, (source, _) in enumerate(edges):
         after[source].append(i)
-    turned, done, active = set(), set(), set()
+    turned: set[int] = set()
+    done: set[str] = set()
+    active: set[str] = set()
     for root in nodes:
         stack = [] if root in done else [(root, iter(after[root]))]
         active.update({root} if stack else ())

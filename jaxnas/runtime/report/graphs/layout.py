@@ -51,7 +51,12 @@ def _best_layout(nodes: Sequence[Node], edges: Sequence[Edge]) -> Scene:
 def _graph(panel: Mapping[str, Any]) -> tuple[list[Node], list[Edge], set[str]]:
     """Nodes and edges, the label of an edge made a node on it; and the dotted labels."""
     nodes = [
-        Node(str(n["id"]), str(n.get("label", n["id"])), n.get("kind", "operation"), n.get("group", ""))
+        Node(
+            str(n["id"]),
+            str(n.get("label", n["id"])),
+            n.get("kind", "operation"),
+            n.get("group", ""),
+        )
         for n in panel.get("nodes", ())
     ]
     if not nodes:

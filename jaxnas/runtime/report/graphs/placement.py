@@ -30,9 +30,9 @@ def place_layers(
     for edge in edges:
         around[edge[0]].append((edge[1], weights[edge]))
         around[edge[1]].append((edge[0], weights[edge]))
-    x = {node: 0.0 for node in around}
+    x = dict.fromkeys(around, 0.0)
     for layer in layers:
-        x.update(_settle(layer, {node: 0.0 for node in layer}, around, widths, gap))
+        x.update(_settle(layer, dict.fromkeys(layer, 0.0), around, widths, gap))
     for sweep in range(SWEEPS):
         for layer in layers if sweep % 2 == 0 else reversed(layers):
             x.update(_settle(layer, _wishes(layer, around, x), around, widths, gap))

@@ -88,8 +88,8 @@ def text_width(text: str, points: float) -> float:
 
 
 def readable(label: str) -> str:
-    """A label for people: `separable_3x3` becomes `separable 3×3`."""
-    return re.sub(r"(?<=\d)x(?=\d)", "×", str(label).replace("_", " "))
+    """A label for people: `separable_3x3` gets a space and a times sign."""
+    return re.sub(r"(?<=\d)x(?=\d)", "\u00d7", str(label).replace("_", " "))
 
 
 def line(start: Point, end: Point) -> tuple[Point, Point, Point]:

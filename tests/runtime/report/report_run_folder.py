@@ -23,7 +23,8 @@ def write_run(folder: pathlib.Path, space: SearchSpace, name: str = "made_up") -
     lines = [*search_lines(rng), *training_lines(rng)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     write_json(folder / "result.json", result(space, architectures, rng, name))
-    write_json(folder / "drawing.json", drawing_of(space, architectures[0]))
+    final = json.loads((folder / "result.json").read_text())["architecture"]
+    write_json(folder / "drawing.json", drawing_of(space, final))
     np.savez(folder / "policy.npz", **policy(space, rng))
     return folder
 
@@ -40,7 +41,9 @@ def search_lines(rng) -> list[dict]:
         if step % 2 == 0:
             weights = {"loss": 2.3 - 1.8 * done + 4 * noise[0], "accuracy": 0.1 + 0.8 * done}
             rest = {"learning_rate": 0.05 * (1 - done), "epoch": step // 20}
-            lines.append({"step": step, "phase": "weights", "seconds": step * 0.5, **weights, **rest})
+            lines.append(
+                {"step": step, "phase": "weights", "seconds": step * 0.5, **weights, **rest}
+            )
             continue
         mean = 0.3 + 0.5 * done + noise[0]
         scalars = {
@@ -73,9 +76,15 @@ def result(space: SearchSpace, architectures: np.ndarray, rng, name: str) -> dic
         accuracy = float(0.96 + rng.normal(0, 0.006) + (0.012 if kind == "best" else 0))
         scores = {"validation_accuracy": accuracy, "test_accuracy": accuracy - 0.003}
         child = {"name": f"{kind}-{i if i < 2 else i - 2}", "kind": kind, **scores}
-        child |= {"architecture": space.encode(architecture), "shared_accuracy": 0.7 + float(rng.normal(0, 0.03))}
+        child |= {
+            "architecture": space.encode(architecture),
+            "shared_accuracy": 0.7 + float(rng.normal(0, 0.03)),
+        }
         children.append({**child, "parameters": 120_000 + i, "flops": 9_800_000 + i})
-    tested = {k: [c["test_accuracy"] for c in children if c["kind"] == k] for k in ("best", "random")}
+    children.sort(key=lambda child: (child["kind"], -child["validation_accuracy"]))
+    tested = {
+        k: [c["test_accuracy"] for c in children if c["kind"] == k] for k in ("best", "random")
+    }
     ranking = {
         "kendall_tau": 0.43,
         "shared": [c["shared_accuracy"] for c in children],
