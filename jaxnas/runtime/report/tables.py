@@ -1,0 +1,122 @@
+"""The tables and texts of the report page."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from jaxnas.runtime.report import formats
+from jaxnas.runtime.report.reading import Run, number
+
+KINDS = {"best": "searched", "random": "random"}
+
+
+def children(run: Run) -> str:
+    """All retrained children with their accuracies and sizes."""
+    entries = run.children()
+    if not entries:
+        return ""
+    heads = ["child", "kind", "shared weights", "validation", "test", "parameters", "FLOPs"]
+    keys = ("shared_accuracy", "validation_accuracy", "test_accuracy")
+    rows, chosen = [], []
+    for child in entries:
+        scores = [formats.accuracy(child.get(key)) for key in keys]
+        sizes = [formats.quantity(child.get(key), short=True) for key in ("parameters", "flops")]
+        kind = str(child.get("kind", ""))
+        rows.append([str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes])
+        same = child.get("architecture") == run.result.get("architecture")
+        chosen.append(kind == "best" and same and "architecture" in child)
+    text = "Accuracies and sizes (M: million, B: billion); the final child in bold."
+    note = f'<p class="quiet">{text}</p>'
+    return f"<h2>Children</h2>\n{_table(heads, rows, numeric=5, chosen=chosen)}\n{note}"
+
+
+def costs(run: Run) -> str:
+    """Wall time by phase."""
+    seconds = run.result.get("seconds_by_phase")
+    if not isinstance(seconds, Mapping) or not seconds:
+        return ""
+    total = sum(value for value in map(number, seconds.values()) if math.isfinite(value))
+    rows = []
+    for phase, value in seconds.items():
+        share = number(value) / total if total > 0 else math.nan
+        percent = f"{100 * share:.0f}%" if math.isfinite(share) else formats.MISSING
+        rows.append([str(phase), formats.duration(value), percent])
+    rows.append(["sum", formats.duration(total), ""])
+    return f"<h2>Cost</h2>\n{_table(['phase', 'wall time', 'share'], rows, numeric=2)}"
+
+
+def usage(run: Run) -> str:
+    """How to go on from here, on the command line and in Python."""
+    if "architecture" not in run.result:
+        return ""
+    folder = str(run.folder)
+    quoted = shlex.quote(folder)
+    shell = (
+        f"jaxnas show {quoted}      # this report on the terminal, the page made anew\n"
+        f"jaxnas evaluate {quoted}  # test accuracy of the exported child\n"
+        f"jaxnas export {quoted}    # architecture as JSON, the child as a Flax module"
+    )
+    python = (
+        "import json\nimport pathlib\n\nfrom jaxnas.runtime.report import show\n\n"
+        f"folder = pathlib.Path({folder!r})\n"
+        'result = json.loads((folder / "result.json").read_text())\n'
+        'architecture = result["architecture"]  # a space\'s decode() reads it\n'
+        "show(folder)  # in a notebook: numbers and pictures"
+    )
+    blocks = (f"<pre>{escape(text)}</pre>" for text in (shell, python))
+    return f"<h2>How to use the result of {escape(run.name)}</h2>\n" + "\n".join(blocks)
+
+
+def reproduction(run: Run) -> str:
+    """The exact command, seed, digest of the final state, versions and machine."""
+    result = run.result
+    pairs = [(label, result[key]) for key, label in _REPRODUCTION if result.get(key) is not None]
+    rows = [[label, str(value)] for label, value in pairs]
+    for key in ("versions", "machine"):
+        rows += [[f"{key}: {name}", value] for name, value in formats.flattened(result.get(key))]
+    command = result.get("command")
+    text = f"<pre>{escape(str(command))}</pre>\n" if command else ""
+    if not rows and not text:
+        return ""
+    return f"<h2>How to reproduce this run</h2>\n{text}{_table([], rows)}"
+
+
+_REPRODUCTION = (("seed", "seed"), ("state_digest", "digest of the final state"))
+
+
+def configuration(run: Run) -> str:
+    """The whole configuration, folded away."""
+    pairs = formats.flattened(run.config or run.result.get("config"))
+    if not pairs:
+        return ""
+    table = _table([], [[key, value] for key, value in pairs])
+    return f"<h2>Configuration</h2>\n<details><summary>All settings</summary>{table}</details>"
+
+
+def _table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    numeric: int = 0,
+    chosen: Sequence[bool] = (),
+) -> str:
+    """A table; the last `numeric` columns are numbers, `chosen` rows stand out."""
+
+    def row(cells: Sequence[Any], tag: str, bold: bool = False) -> str:
+        first = len(cells) - numeric
+        other = "" if tag == "th" else ' class="long"'
+        classes = [other if i < first else ' class="number"' for i in range(len(cells))]
+        pairs = zip(cells, classes, strict=True)
+        texts = (f"<{tag}{kind}>{escape(str(cell))}</{tag}>" for cell, kind in pairs)
+        opening = '<tr class="chosen">' if bold else "<tr>"
+        return opening + "".join(texts) + "</tr>"
+
+    if not rows:
+        return ""
+    head = f"<thead>{row(heads, 'th')}</thead>" if heads else ""
+    bold = chosen or [False] * len(rows)
+    body = "".join(row(cells, "td", b) for cells, b in zip(rows, bold, strict=True))
+    return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
