@@ -7,7 +7,8 @@ repeat it. Files in `configs/` return these; `--set KEY=VALUE` overrides single 
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from jaxnas.data.augment import Augmentation
 from jaxnas.supernets import Network, networks
@@ -18,21 +19,21 @@ from jaxnas.supernets.ops.operation import Shape
 class ChainConfig:
     """A chain of `layers` choices; see `jaxnas.supernets.chain`."""
 
+    kind: Literal["chain"] = "chain"
     layers: int = 12
     channels: int = 16
     dropout: float = 0.0
 
     def build(self, image_shape: Shape, num_classes: int) -> Network:
         """The network for images of a shape."""
-        return networks.chain(
-            image_shape=image_shape, num_classes=num_classes, **dataclasses.asdict(self)
-        )
+        return _build(networks.chain, self, image_shape, num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
 class EnasMicroConfig:
     """Searched cells; see `jaxnas.supernets.enas_micro`."""
 
+    kind: Literal["enas_micro"] = "enas_micro"
     cells: int = 6
     nodes: int = 5
     channels: int = 20
@@ -40,39 +41,41 @@ class EnasMicroConfig:
 
     def build(self, image_shape: Shape, num_classes: int) -> Network:
         """The network for images of a shape."""
-        return networks.enas_micro(
-            image_shape=image_shape, num_classes=num_classes, **dataclasses.asdict(self)
-        )
+        return _build(networks.enas_micro, self, image_shape, num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
 class EnasMacroConfig:
     """Searched layers with skip connections; see `jaxnas.supernets.enas_macro`."""
 
+    kind: Literal["enas_macro"] = "enas_macro"
     layers: int = 12
     channels: int = 36
     dropout: float = 0.1
 
     def build(self, image_shape: Shape, num_classes: int) -> Network:
         """The network for images of a shape."""
-        return networks.enas_macro(
-            image_shape=image_shape, num_classes=num_classes, **dataclasses.asdict(self)
-        )
+        return _build(networks.enas_macro, self, image_shape, num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
 class NasBench201Config:
     """The cell of NAS-Bench-201; see `jaxnas.supernets.nasbench201`."""
 
+    kind: Literal["nasbench201"] = "nasbench201"
     cells: int = 5
     channels: int = 16
     affine: bool = False
 
     def build(self, image_shape: Shape, num_classes: int) -> Network:
         """The network for images of a shape."""
-        return networks.nasbench201(
-            image_shape=image_shape, num_classes=num_classes, **dataclasses.asdict(self)
-        )
+        return _build(networks.nasbench201, self, image_shape, num_classes)
+
+
+def _build(make: Callable[..., Network], config: Any, image_shape: Shape, num_classes: int):
+    options = dataclasses.asdict(config)
+    del options["kind"]
+    return make(image_shape=image_shape, num_classes=num_classes, **options)
 
 
 NetworkConfig = ChainConfig | EnasMacroConfig | EnasMicroConfig | NasBench201Config
@@ -100,7 +103,7 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """SGD with Nesterov momentum, decoupled from nothing: the recipe of ENAS's weights.
+    """SGD with Nesterov momentum and a cosine learning rate: the recipe of ENAS's weights.
 
     Attributes:
       learning_rate: at the start.
