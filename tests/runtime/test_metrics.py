@@ -10,7 +10,6 @@ import pytest
 
 from jaxnas.runtime import MetricsWriter, RunError, read_metrics
 
-
 FULL = pathlib.Path("/dev/full")
 
 
