@@ -1,5 +1,7 @@
 """Layout: boxes keep apart, edges lead down, and no edge runs through a box."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -8,10 +10,11 @@ from hypothesis import strategies as st
 
 from jaxnas import spaces
 from jaxnas.runtime.report import drawing_of, drawing_of_space
-from jaxnas.runtime.report.graphs import lay_out
+from jaxnas.runtime.report.graphs import Route, lay_out
 from jaxnas.runtime.report.graphs.layers import assign_layers, without_cycles
 from jaxnas.runtime.report.graphs.ordering import crossings, order_layers
 from jaxnas.runtime.report.graphs.placement import isotonic
+from jaxnas.runtime.report.graphs.scene import polyline
 
 LOOP = spaces.SearchSpace(
     "loop",
@@ -122,6 +125,15 @@ def test_layout_of_every_space(name):
 @pytest.mark.parametrize("name", [name for name in SPACES if name != "macro_24"])
 def test_layout_of_every_space_as_a_graph(name):
     check(lay_out(drawing_of_space(SPACES[name])["panels"][0]))
+
+
+def test_the_check_sees_an_edge_through_a_box():
+    scene = lay_out(panel(3, [(0, 1), (1, 2)]))
+    first, last = scene.boxes[0], scene.boxes[2]
+    corners = [(first.x, first.y + first.height / 2), (last.x, last.y - last.height / 2)]
+    through = Route("0", "2", polyline(corners))
+    crossed = boxes_crossed(dataclasses.replace(scene, routes=(through,)))
+    assert crossed == [("0", "2", "1")]
 
 
 def test_edges_of_a_cell_lead_down():
