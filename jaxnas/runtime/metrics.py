@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -66,7 +67,7 @@ class MetricsWriter:
         Raises:
           RunError: the file cannot be written.
         """
-        self._file.close()
+        self._close_file()
         kept = [line for line, values in _lines(self.path) if values.get("step", 0) <= step]
         write_bytes(self.path, b"".join(kept))
         with disk_errors(self.path):
@@ -76,9 +77,14 @@ class MetricsWriter:
 
     def close(self) -> None:
         """Closes the files; a second call does nothing."""
-        self._file.close()
+        self._close_file()
         if self._tensorboard:
             self._tensorboard.close()
+
+    def _close_file(self) -> None:
+        # What a full disk did not take, `write` has reported; closing would report it again.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> MetricsWriter:
         return self

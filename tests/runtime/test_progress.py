@@ -90,14 +90,16 @@ def test_a_terminal_gets_a_bar_per_phase(clock):
     assert shown.endswith("\x1b[?25h")  # The cursor is back.
 
 
-def test_an_error_leaves_the_terminal_clean(clock):
-    console = terminal()
-    with (
-        pytest.raises(KeyboardInterrupt),
-        Progress(40, console=console, clock=clock, quiet=False) as progress,
-    ):
+def interrupted(console, clock):
+    with Progress(40, console=console, clock=clock, quiet=False) as progress:
         run(progress, clock)
         raise KeyboardInterrupt
+
+
+def test_an_error_leaves_the_terminal_clean(clock):
+    console = terminal()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(console, clock)
     assert console.file.getvalue().endswith("\x1b[?25h")
 
 

@@ -21,7 +21,7 @@ LEAST_FOR_INTERVAL = 3
 """Two values give an interval of no use: it is wider than six of their distances to each side."""
 
 
-@style.styled
+@style.in_style()
 def draw_accuracy(run: Run) -> Figure | None:
     """The test accuracy of each retrained child, with mean and 95% interval of each kind.
 
@@ -69,7 +69,7 @@ def _draw_strip(
     axes.annotate(text, (mean.mean, y - 0.12), (0, 7), **place)
 
 
-@style.styled
+@style.in_style()
 def draw_ranking(run: Run) -> Figure | None:
     """Accuracy with shared weights against stand-alone accuracy, one point for each child.
 

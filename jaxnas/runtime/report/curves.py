@@ -28,7 +28,7 @@ def series(records: Sequence[Record], key: str, x: str = "step") -> tuple[np.nda
     return array[:, 0], array[:, 1]
 
 
-@style.styled
+@style.in_style()
 def draw_search(run: Run) -> Figure | None:
     """Reward with the random arm, entropy, and weight-step loss over the search.
 
@@ -90,7 +90,7 @@ def _draw_curve(
     axes.plot(x, smoothed(y, span), color=colour, label=label)
 
 
-@style.styled
+@style.in_style()
 def draw_training(run: Run) -> Figure | None:
     """Training loss and validation accuracy of each retrained child over its epochs.
 

@@ -51,7 +51,7 @@ def draw_graph(panel: Mapping[str, Any]) -> Figure:
     return draw_panels({"panels": [panel]})
 
 
-@style.styled
+@style.in_style()
 def draw_panels(drawing: Mapping[str, Any]) -> Figure:
     """Draws all panels of a `drawing.json`, equal operations in equal colours.
 

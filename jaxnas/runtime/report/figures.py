@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from jaxnas.runtime.report import style
 from jaxnas.runtime.report.architectures import drawing_of_walk
 from jaxnas.runtime.report.comparison import draw_accuracy, draw_ranking
 from jaxnas.runtime.report.curves import draw_search, draw_training
@@ -36,6 +37,7 @@ def draw_figures(run: Run) -> tuple[dict[str, Figure], list[str]]:
     for name, draw in drawers.items():
         try:
             figure = draw(run)
+            _try_out(figure)
         except Exception as error:
             problems.append(
                 f"picture {name!r} could not be drawn: {type(error).__name__}: {error}."
@@ -44,6 +46,13 @@ def draw_figures(run: Run) -> tuple[dict[str, Figure], list[str]]:
         if figure is not None:
             figures[name] = figure
     return figures, problems
+
+
+@style.in_style()
+def _try_out(figure: Figure | None) -> None:
+    """Lays a figure out, so that what is wrong with it comes to light here."""
+    if figure is not None:
+        figure.draw_without_rendering()
 
 
 def draw_architecture(run: Run) -> Figure | None:

@@ -37,7 +37,7 @@ def headline(run: Run) -> list[Figure]:
     for key, label in (("parameters", "parameters"), ("flops", "FLOPs per image")):
         if math.isfinite(number(result.get(key))):
             figures.append(Figure(formats.quantity(result[key]), label))
-    seconds = number(result.get("seconds", run.metrics[-1].get("seconds") if run.metrics else None))
+    seconds = number(result.get("seconds"))
     if math.isfinite(seconds):
         figures.append(Figure(formats.duration(seconds), "wall time"))
     return figures

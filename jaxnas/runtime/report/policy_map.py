@@ -70,7 +70,7 @@ def blocks(table: PolicyTable) -> list[Block]:
     return result
 
 
-@style.styled
+@style.in_style()
 def draw_policy(
     table: PolicyTable | None, chosen: Mapping[str, Sequence[str]] | None = None
 ) -> Figure | None:

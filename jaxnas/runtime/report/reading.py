@@ -36,7 +36,7 @@ class Run:
     Attributes:
       folder: where it was read.
       config: the configuration of the experiment.
-      metrics: the lines of `metrics.jsonl`, each step once.
+      metrics: the lines of `metrics.jsonl` as written, each step once.
       result: the content of `result.json`.
       policy: the content of `policy.npz`.
       drawing: the content of `drawing.json`.
@@ -58,7 +58,8 @@ class Run:
 
     def phase(self, name: str) -> list[Record]:
         """The records of one phase in the order of their steps."""
-        return [record for record in self.metrics if record.get("phase") == name]
+        records = [record for record in self.metrics if record.get("phase") == name]
+        return sorted(records, key=lambda record: number(record.get("step", 0)))
 
     def children(self, kind: str | None = None) -> list[Record]:
         """The retrained children, those of one kind (`best` or `random`) if it is given."""
@@ -132,11 +133,12 @@ def _metrics(path: pathlib.Path, problems: list[str]) -> tuple[Record, ...]:
         except (ValueError, AttributeError):
             broken += bool(text.strip())
             continue
+        records.pop(key, None)
         records[key] = record
     # The last line of a running search may be half written; more than that is worth a word.
     if broken > 1:
         problems.append(f"{broken} lines of {path.name} could not be read.")
-    return tuple(sorted(records.values(), key=lambda r: number(r.get("step", "nan"))))
+    return tuple(records.values())
 
 
 def _policy(path: pathlib.Path, problems: list[str]) -> PolicyTable | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pathlib
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import matplotlib
@@ -61,8 +64,16 @@ STYLE: Any = {
     "ytick.labelsize": 8.5,
 }
 
-styled = matplotlib.rc_context(STYLE)
-"""Decorator: the function makes its figure in the house style; global settings stay untouched."""
+
+@contextlib.contextmanager
+def in_style() -> Iterator[None]:
+    """The house style, and silence about letters that the font lacks: they become boxes.
+
+    As a decorator, for functions that make figures. Global settings are restored at its end.
+    """
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+        yield
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -85,7 +96,7 @@ def png_bytes(figure: Figure, dpi: int = 160) -> bytes:
     """A figure as PNG."""
     buffer = io.BytesIO()
     # Without the version of Matplotlib in it, equal figures give equal files.
-    with matplotlib.rc_context(STYLE):
+    with in_style():
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
 
@@ -94,7 +105,7 @@ def svg_text(figure: Figure) -> str:
     """A figure as an SVG document with transparent background and selectable text."""
     buffer = io.StringIO()
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with matplotlib.rc_context(STYLE):
+    with in_style():
         figure.savefig(buffer, format="svg", facecolor="none", metadata=metadata)
     return buffer.getvalue()
 

@@ -1,5 +1,7 @@
 """Drawings: what `drawing.json` says about an architecture, and that it can be drawn."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -46,7 +48,7 @@ def test_macro_draws_chosen_skips_only():
     walk += [["layer_2/op", "conv"], ["layer_2/skip_stem", "no"], ["layer_2/skip_layer_0", "yes"]]
     (panel,) = drawing_of_walk(walk)["panels"]
     chain = ["stem", "layer_0", "layer_1", "layer_2", "output"]
-    straight = [list(pair) for pair in zip(chain, chain[1:], strict=False)]
+    straight = [list(pair) for pair in itertools.pairwise(chain)]
     assert panel["edges"] == [*straight, ["stem", "layer_1"], ["layer_0", "layer_2"]]
 
 

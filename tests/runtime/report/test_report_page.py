@@ -1,6 +1,7 @@
 """The report as a page, on the terminal and in a notebook."""
 
 import io
+import json
 from html.parser import HTMLParser
 
 import pytest
@@ -120,6 +121,23 @@ def test_user_text_is_escaped(tmp_path):
     assert "<script" not in page
     assert "<script" not in show(tmp_path)._repr_html_()
     assert evil in checker.text
+
+
+def test_labels_in_any_script_and_with_dollar_signs(tmp_path):
+    made.write_run(tmp_path, spaces.chain(3, ("\u5377\u79ef", "$a$", "$b")), name="\u641c\u7d22")
+    assert len(write_report(tmp_path)) == len(PICTURES) + 1
+    assert "\u5377\u79ef" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_values_that_are_not_finite(tmp_path):
+    lines = [
+        {"step": step, "phase": "policy", "reward_mean": float("nan"), "entropy": float("inf")}
+        for step in range(3)
+    ]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    made.write_json(tmp_path / "result.json", {"test_accuracy": float("nan"), "seconds": 1.0})
+    assert [path.name for path in write_report(tmp_path)] == ["report.html"]
+    assert "not finished; last record: step 2" in (tmp_path / "report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import re
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
+from jaxnas.runtime.report import style
+
 Point = tuple[float, float]
 
 FONT_SIZE = 9.0
@@ -84,7 +86,8 @@ def text_width(text: str, points: float) -> float:
     if not text.strip():
         return 0.0
     font = FontProperties(family="DejaVu Sans", size=points)
-    return TextPath((0, 0), text, prop=font, usetex=False).get_extents().x1 / 72
+    with style.in_style():
+        return float(TextPath((0, 0), text, prop=font).get_extents().x1) / 72
 
 
 def readable(label: str) -> str:
