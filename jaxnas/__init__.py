@@ -1,1 +1,34 @@
 """Neural architecture search in JAX."""
+
+from jaxnas import data, evaluators, objectives, policies, searchers, spaces, supernets
+from jaxnas.config import Config
+from jaxnas.derive import derive
+from jaxnas.engine import Engine, SearchState
+from jaxnas.runtime.api import SearchResult, load_result, search
+from jaxnas.runtime.configs import load_config
+from jaxnas.runtime.saved_child import find as load_child
+from jaxnas.runtime.train import train
+from jaxnas.training import Trainer
+from jaxnas.version import __version__
+
+__all__ = [
+    "Config",
+    "Engine",
+    "SearchResult",
+    "SearchState",
+    "Trainer",
+    "__version__",
+    "data",
+    "derive",
+    "evaluators",
+    "load_child",
+    "load_config",
+    "load_result",
+    "objectives",
+    "policies",
+    "search",
+    "searchers",
+    "spaces",
+    "supernets",
+    "train",
+]

@@ -49,7 +49,9 @@ def rank(
     distinct = np.unique(architectures, axis=0)
     images = _standardised(data)
     size = min(engine.config.reward_batch_size, len(images))
-    evaluate = shared(engine.supernet, state.params, images, data.validation.labels, batch_size=size)
+    evaluate = shared(
+        engine.supernet, state.params, images, data.validation.labels, batch_size=size
+    )
     accuracies = np.asarray(evaluate(distinct))
     order = np.argsort(-np.nan_to_num(accuracies, nan=-1.0), kind="stable")
     return Candidates(distinct[order], accuracies[order])

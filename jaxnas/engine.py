@@ -182,9 +182,7 @@ class Engine:
         (loss, correct), gradient = gradient_of(
             state.params, architectures, images, labels, noise=noise
         )
-        params, optimizer = apply_gradient(
-            self.optimizer, state.params, state.optimizer, gradient
-        )
+        params, optimizer = apply_gradient(self.optimizer, state.params, state.optimizer, gradient)
         metrics = {"loss": loss, "accuracy": correct, "learning_rate": self.learning_rate(step)}
         return state._replace(params=params, optimizer=optimizer, searcher=searcher), metrics
 

@@ -34,9 +34,7 @@ def _cosine(config: OptimizerConfig, steps: int) -> optax.Schedule:
     return optax.cosine_decay_schedule(config.learning_rate, max(1, steps), alpha)
 
 
-def make_optimizer(
-    config: OptimizerConfig, steps: int, epoch: int
-) -> optax.GradientTransformation:
+def make_optimizer(config: OptimizerConfig, steps: int, epoch: int) -> optax.GradientTransformation:
     """SGD as `config` says, for a training of `steps` steps."""
     schedule = learning_rate_schedule(config, steps, epoch)
     clip = optax.clip_by_global_norm(config.clip) if config.clip else optax.identity()

@@ -1,5 +1,6 @@
 """What architectures are worth: functions from architectures `[N, T]` to rewards `[N]`."""
 
+from jaxnas.evaluators.shared import shared
 from jaxnas.evaluators.tabular import rank, tabular
 
-__all__ = ["rank", "tabular"]
+__all__ = ["rank", "shared", "tabular"]

@@ -12,6 +12,10 @@ class RunError(RuntimeError):
     """A run that cannot start, go on, or be written."""
 
 
+class ConfigError(ValueError):
+    """A configuration that is unknown, malformed or impossible."""
+
+
 class CheckpointError(RunError):
     """A checkpoint that does not belong to the state it is restored into."""
 

@@ -45,6 +45,24 @@ def forward(
     return _gather(plan, values)
 
 
+def measure_moments(plan: Plan, params: Params, images: jax.Array) -> dict[Key, Any]:
+    """The moments of the batch normalisations of the plan of one child, by operation."""
+    values: list[jax.Array] = []
+    moments: dict[Key, Any] = {}
+    for instruction in plan.instructions:
+        inputs = [values[i] for i in instruction.inputs]
+        if instruction.kind == APPLY:
+            shared = plan.network.operations[instruction.key]
+            group, row = plan.network.rows[instruction.key]
+            output, moments[instruction.key] = _apply_and_record(
+                shared.operation, params[group], row, inputs
+            )
+            values.append(output)
+        else:
+            values.append(_structural(instruction, inputs, images))
+    return moments
+
+
 def vjp(plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = None):
     """Like `forward`, and a function from a cotangent `[A, B, K]` to the gradient of `params`."""
     values: dict[int, jax.Array] = {}
@@ -137,6 +155,12 @@ def _row(stack: Params, row) -> Params:
 @functools.partial(jax.jit, static_argnums=0)
 def _apply(operation: Operation, *, stack, row, inputs, noise, moments):
     return _run(operation, _row(stack, row), row, inputs, noise, moments)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _apply_and_record(operation: Operation, stack, row, inputs):
+    context = Context(record={})
+    return operation.apply(_row(stack, row), *inputs, context=context), context.record
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

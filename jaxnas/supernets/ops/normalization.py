@@ -9,7 +9,8 @@ Source: Ioffe & Szegedy 2015, "Batch normalization" (arXiv:1502.03167).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,13 @@ class Moments(NamedTuple):
 
     mean: jax.Array
     variance: jax.Array
+
+
+def moments_from(tree: Mapping[str, Any]) -> Any:
+    """Nested dictionaries with leaves `mean` and `variance` as nested dictionaries of `Moments`."""
+    if "variance" in tree:
+        return Moments(tree["mean"], tree["variance"])
+    return {name: moments_from(value) for name, value in tree.items()}
 
 
 def batch_norm_init(channels: int, affine: bool = True) -> dict[str, jax.Array]:

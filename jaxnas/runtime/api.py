@@ -1,0 +1,167 @@
+"""`jaxnas.search`: a whole experiment in one call, from Python, a notebook or the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import shlex
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxnas.config import Config
+from jaxnas.export import ChildModule
+from jaxnas.runtime import compilation_cache, outcome
+from jaxnas.runtime.checkpoint import Checkpoints
+from jaxnas.runtime.children import tasks, train_children
+from jaxnas.runtime.configs import config_of_run, load_config
+from jaxnas.runtime.experiment import Experiment
+from jaxnas.runtime.metrics import MetricsWriter, read_metrics
+from jaxnas.runtime.overrides import override
+from jaxnas.runtime.progress import Progress
+from jaxnas.runtime.report import show, write_report
+from jaxnas.runtime.run_data import data_digest, load_dataset
+from jaxnas.runtime.run_folder import RunFolder, read_config
+from jaxnas.runtime.saved_child import find
+from jaxnas.runtime.timing import Timing
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a run that can be resumed; its text is the run folder."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SearchResult:
+    """What a finished search found; shows itself with pictures in a notebook.
+
+    Attributes:
+      run_dir: the run folder.
+      values: the content of its `result.json`.
+      architecture: the best child, `int32 [T]`.
+      module: that child with its weights, a Flax NNX module from images to logits.
+    """
+
+    run_dir: pathlib.Path
+    values: dict[str, Any]
+    architecture: np.ndarray
+    module: ChildModule
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The lines of `metrics.jsonl`."""
+        return read_metrics(self.run_dir)
+
+    @property
+    def test_accuracy(self) -> float:
+        """The test accuracy of the best child."""
+        return self.values["test_accuracy"]
+
+    def __repr__(self) -> str:
+        return repr(show(self.run_dir))
+
+    def _repr_html_(self) -> str:
+        return show(self.run_dir)._repr_html_()
+
+
+def search(
+    config: str | Config = "enas_digits",
+    *,
+    data: Any = None,
+    seed: int | None = None,
+    overrides: tuple[str, ...] | list[str] = (),
+    run_dir: str | pathlib.Path | None = None,
+    resume: str | pathlib.Path | None = None,
+    quiet: bool | None = None,
+    tensorboard: bool = False,
+    command: str | None = None,
+) -> SearchResult:
+    """Searches, trains the best children beside random ones, and writes a run folder.
+
+    Args:
+      config: the name of a shipped configuration, the path of one, or a `Config`.
+      data: your own arrays `(images, labels)` or `((images, labels), (test images, test
+        labels))`, or a `Dataset`; what the configuration names by default.
+      seed: of everything; the configuration's by default.
+      overrides: `KEY=VALUE` assignments, as for `jaxnas search --set`.
+      run_dir: the run folder; `runs/NAME-SEED-DATE` by default.
+      resume: the folder of a run to go on with; its configuration is used.
+      quiet: whether to show no progress.
+      tensorboard: whether to write TensorBoard events too (extra `tensorboard`).
+      command: what the report names as the command.
+
+    Returns:
+      The result; `result.module(images)` gives logits.
+
+    Raises:
+      ConfigError: an unknown configuration or override.
+      DataError: data that cannot be read or used.
+      RunError: a run folder that cannot be used.
+      Interrupted: Ctrl-C; the run is saved, and `resume` goes on with it.
+
+    Example:
+      >>> result = search("enas_digits", seed=0)  # doctest: +SKIP
+      >>> result.test_accuracy  # doctest: +SKIP
+    """
+    compilation_cache.enable()
+    chosen = _config(config, seed, overrides, resume)
+    dataset = load_dataset(chosen, data)
+    experiment = Experiment(chosen, dataset)
+    stored = dataclasses.asdict(chosen) | {"data_digest": data_digest(dataset)}
+    opened = (
+        RunFolder.create(run_dir, name=chosen.name, seed=chosen.seed, config=stored)
+        if resume is None
+        else RunFolder.resume(resume, config=stored)
+    )
+    with opened as folder:
+        try:
+            _run(experiment, folder, quiet, tensorboard, command or _call(chosen))
+        except KeyboardInterrupt as error:
+            raise Interrupted(str(folder.path)) from error
+        return load_result(folder.path)
+
+
+def load_result(run_dir: str | pathlib.Path) -> SearchResult:
+    """Reads a finished run; raises `RunError` where it is not finished."""
+    path = pathlib.Path(run_dir)
+    values = outcome.read(path)
+    child = find(path)
+    return SearchResult(path, values, child.architecture, child.module())
+
+
+def _config(config, seed, overrides, resume) -> Config:
+    if resume is not None:
+        chosen = config_of_run(read_config(resume))
+    else:
+        chosen = load_config(config) if isinstance(config, str) else config
+    chosen = override(chosen, overrides)
+    return chosen if seed is None else dataclasses.replace(chosen, seed=seed)
+
+
+def _call(config: Config) -> str:
+    if pathlib.Path(sys.argv[0]).name in ("jaxnas", "__main__.py"):
+        return shlex.join(["jaxnas", *sys.argv[1:]])
+    return f"jaxnas.search({config.name!r}, seed={config.seed})"
+
+
+def _run(experiment: Experiment, folder: RunFolder, quiet, tensorboard: bool, command: str) -> None:
+    config = experiment.config
+    checkpoints, timing = Checkpoints(folder.checkpoints), Timing(folder.path)
+    count = config.derive.retrain + config.derive.random
+    total = experiment.engine.total_steps + count * config.train.epochs
+    with (
+        Progress(total, quiet) as progress,
+        MetricsWriter(folder.path, tensorboard=tensorboard) as metrics,
+    ):
+        progress.log(f"{config.name} on {experiment.dataset.name}: run folder {folder.path}")
+        state = experiment.search(checkpoints, metrics, progress, timing)
+        best, random = experiment.candidates(state)
+        timing.save("derive")
+        records = train_children(
+            experiment, state, tasks(best, random), folder.path, metrics, progress, timing
+        )
+        jax.block_until_ready(state)
+        outcome.write(experiment, state, records, folder.path, command, timing)
+        timing.save("report")
+        write_report(folder.path)

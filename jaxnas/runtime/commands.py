@@ -1,0 +1,142 @@
+"""What the commands of the command line do; see `jaxnas.cli` for their options."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import shutil
+from typing import Any
+
+from rich.console import Console
+
+from jaxnas.config import Config
+from jaxnas.runtime import api, compilation_cache, saved_child
+from jaxnas.runtime.configs import load_config
+from jaxnas.runtime.errors import ConfigError, RunError
+from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime.overrides import override
+from jaxnas.runtime.report import (
+    draw_panels,
+    draw_space,
+    drawing_of_walk,
+    print_summary,
+    write_report,
+)
+from jaxnas.runtime.train import evaluate_saved, read_architecture
+from jaxnas.runtime.train import train as train_child
+
+_OUT = Console(soft_wrap=True)
+
+
+def search(options: argparse.Namespace) -> None:
+    """`jaxnas search`."""
+    try:
+        result = api.search(
+            options.config,
+            seed=options.seed,
+            overrides=options.overrides,
+            run_dir=options.run_dir,
+            resume=options.resume,
+            quiet=options.quiet,
+            tensorboard=options.tensorboard,
+        )
+    except api.Interrupted as error:
+        raise RunError(f"interrupted; go on with: jaxnas search --resume {error}") from error
+    print_summary(result.run_dir, _OUT)
+    _OUT.print(f"report: {result.run_dir / 'report.html'}", highlight=False)
+
+
+def _config(options: argparse.Namespace) -> Config:
+    config = override(load_config(options.config), options.overrides)
+    return config if options.seed is None else dataclasses.replace(config, seed=options.seed)
+
+
+def train(options: argparse.Namespace) -> None:
+    """`jaxnas train`."""
+    encoded = read_architecture(options.architecture)
+    result = train_child(_config(options), encoded, folder=options.out, quiet=options.quiet)
+    _print({name: value for name, value in result.items() if name != "config"})
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """`jaxnas evaluate`."""
+    source = options.data or _source(pathlib.Path(options.run))
+    _print(evaluate_saved(options.run, source))
+
+
+def _source(folder: pathlib.Path) -> str:
+    for candidate in (folder, *folder.parents):
+        for name in ("config.json", "result.json"):
+            file = candidate / name
+            if file.is_file():
+                values = json.loads(file.read_text())
+                return values.get("config", values)["data"]["source"]
+    raise RunError(f"{folder} does not say its data: give --data.")
+
+
+def export(options: argparse.Namespace) -> None:
+    """`jaxnas export`."""
+    child, out = saved_child.find(options.run), pathlib.Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "architecture.json", child.description["architecture"])
+    for name in (saved_child.CHILD, saved_child.WEIGHTS):
+        shutil.copyfile(child.folder / name, out / name)
+    written = ["architecture.json", saved_child.CHILD, saved_child.WEIGHTS]
+    if options.stablehlo:
+        from jaxnas.export import stablehlo
+
+        shape = tuple(child.description["image_shape"])
+        write_bytes(out / "child.stablehlo", stablehlo(child.module(), shape))
+        written.append("child.stablehlo")
+    for name in written:
+        _OUT.print(str(out / name), highlight=False)
+    _OUT.print(f"in Python: jaxnas.load_child({str(out)!r}).module()", highlight=False)
+
+
+def show(options: argparse.Namespace) -> None:
+    """`jaxnas show`."""
+    if options.what == "space":
+        _show_space(options.name, options.out)
+    elif pathlib.Path(options.what).is_dir():
+        write_report(options.what)
+        print_summary(options.what, _OUT)
+    else:
+        encoded = read_architecture(options.what)
+        for decision, action in encoded["walk"]:
+            _OUT.print(f"{decision}: {action}", highlight=False)
+        if options.out:
+            _draw(draw_panels(drawing_of_walk(encoded["walk"])), options.out)
+
+
+def _show_space(name: str | None, out: str | None) -> None:
+    if name is None:
+        raise ConfigError("show space: name a config, such as enas_digits.")
+    space = load_config(name).network.build((32, 32, 3), 10).space
+    _OUT.print(space.describe(), highlight=False, markup=False)
+    if out:
+        _draw(draw_space(space), out)
+
+
+def _draw(figure: Any, out: str) -> None:
+    figure.savefig(out)
+    _OUT.print(out, highlight=False)
+
+
+def bench(options: argparse.Namespace) -> None:
+    """`jaxnas bench`."""
+    from jaxnas.runtime.bench import bench as measure
+
+    compilation_cache.enable()
+    figures = measure(_config(options), repeats=options.repeats)
+    _print(figures)
+    if options.json:
+        write_json(options.json, figures)
+
+
+def _print(values: dict[str, Any]) -> None:
+    width = max(len(name) for name in values)
+    for name, value in values.items():
+        text = f"{value:.4f}" if isinstance(value, float) else f"{value}"
+        _OUT.print(f"{name:<{width}}  {text}", highlight=False, markup=False)

@@ -1,0 +1,123 @@
+"""What a finished run says: `result.json`, the policy's table, the drawing of its best child."""
+
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from jaxnas.derive import policy_table
+from jaxnas.engine import SearchState
+from jaxnas.runtime.errors import RunError
+from jaxnas.runtime.experiment import Experiment
+from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime.machine import machine, peak_memory_mb, versions
+from jaxnas.runtime.packing import digest
+from jaxnas.runtime.report import drawing_of
+from jaxnas.runtime.timing import Timing
+
+RESULT = "result.json"
+
+
+def read(run_dir: pathlib.Path) -> dict[str, Any]:
+    """The content of `result.json`; raises `RunError` where the run is not finished."""
+    try:
+        return json.loads((run_dir / RESULT).read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{run_dir} holds no finished run: finish it with jaxnas search --resume {run_dir}."
+        ) from error
+
+
+def write(
+    experiment: Experiment,
+    state: SearchState,
+    records: list[dict[str, Any]],
+    folder: pathlib.Path,
+    command: str,
+    timing: Timing,
+) -> None:
+    """Writes everything that the report is made of."""
+    space = experiment.network.space
+    best = select([record for record in records if record["kind"] == "best"])
+    write_json(folder / "drawing.json", drawing_of(space, best["architecture"]))
+    _write_policy(experiment, state, folder)
+    write_json(folder / RESULT, _result(experiment, state, records, best, command, timing))
+
+
+def select(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The child with the highest validation accuracy; the first of equals, a diverged one last."""
+    return max(records, key=lambda r: (_finite(r["validation_accuracy"]), -records.index(r)))
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    return number if np.isfinite(number) else -1.0
+
+
+def _result(experiment, state, records, best, command: str, timing: Timing) -> dict[str, Any]:
+    config = experiment.config
+    by_kind = {
+        kind: [r["test_accuracy"] for r in records if r["kind"] == kind]
+        for kind in ("best", "random")
+    }
+    finite = [float(a) for a in by_kind["random"] if np.isfinite(float(a))]
+    return {
+        "name": config.name,
+        "child": best["name"],
+        "test_accuracy": best["test_accuracy"],
+        "validation_accuracy": best["validation_accuracy"],
+        "best_test_accuracies": by_kind["best"],
+        "random_test_accuracy_mean": float(np.mean(finite)) if finite else None,
+        "random_test_accuracies": by_kind["random"],
+        "architecture": best["architecture"],
+        "parameters": best["parameters"],
+        "flops": best["flops"],
+        "seconds": sum(timing.seconds.values()),
+        "seconds_by_phase": timing.seconds,
+        "state_digest": _state_digest(state, records),
+        "config": config,
+        "seed": config.seed,
+        "command": command,
+        "versions": versions(),
+        "machine": _machine() | {"peak_memory_mb": round(peak_memory_mb())},
+        "data": {"name": experiment.dataset.name, **experiment.dataset.sizes},
+        "ranking": _ranking(records),
+        "children": records,
+    }
+
+
+def _state_digest(state: SearchState, records: list[dict[str, Any]]) -> str:
+    """One digest of the search's final state and the weights of all trained children."""
+    weights = [np.frombuffer(bytes.fromhex(r["weights_digest"]), np.uint8) for r in records]
+    return digest((state, weights))
+
+
+def _machine() -> dict[str, Any]:
+    return {name: value for name, value in machine().items() if name != "versions"}
+
+
+def _ranking(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Kendall's tau between shared-weight and stand-alone validation accuracy of all children."""
+    pairs = [(_finite(r["shared_accuracy"]), _finite(r["validation_accuracy"])) for r in records]
+    shared, alone = zip(*pairs, strict=True)
+    tau = kendalltau(shared, alone).statistic if len(pairs) > 2 else float("nan")
+    return {
+        "kendall_tau": float(tau) if np.isfinite(tau) else None,
+        "shared": list(shared),
+        "standalone": list(alone),
+    }
+
+
+def _write_policy(experiment: Experiment, state: SearchState, folder: pathlib.Path) -> None:
+    decisions = experiment.network.space.decisions
+    table = policy_table(experiment.engine, state, experiment.key("policy"))
+    labels = [[*d.actions, *[""] * (table.shape[1] - len(d.actions))] for d in decisions]
+    buffer = io.BytesIO()
+    names = np.array([d.name for d in decisions])
+    np.savez(buffer, probabilities=table, decisions=names, actions=np.array(labels))
+    write_bytes(folder / "policy.npz", buffer.getvalue())

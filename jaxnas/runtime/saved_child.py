@@ -1,0 +1,150 @@
+"""A trained child on disk: a folder that is enough to rebuild it without the run.
+
+`child.json` holds the architecture, the network's configuration, the shape of images and their
+statistics; `weights.npz` holds the weights and moments by the name of the operation.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.config import NetworkConfig
+from jaxnas.export import ChildModule
+from jaxnas.runtime.errors import RunError
+from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime.overrides import network_config
+from jaxnas.supernets import Network, child_network
+from jaxnas.supernets.ops.normalization import moments_from
+from jaxnas.training import TrainedChild
+
+if TYPE_CHECKING:
+    from jaxnas.runtime.experiment import Experiment
+
+CHILD, WEIGHTS = "child.json", "weights.npz"
+CHILDREN = "children"
+
+
+def save(
+    folder: pathlib.Path, experiment: Experiment, architecture: np.ndarray, trained: TrainedChild
+) -> None:
+    """Writes a trained child to `folder`, which is made."""
+    config, dataset = experiment.config, experiment.dataset
+    network = config.final_network or config.network
+    child = child_network(experiment.final_network, architecture)
+    arrays = {f"moments|{name}": leaf for name, leaf in _flatten(trained.moments)}
+    for key in child.operations:
+        leaves = _flatten(child.parameters(trained.params, key))
+        arrays |= {f"weights|{key}|{name}": leaf for name, leaf in leaves}
+    buffer = io.BytesIO()
+    np.savez(buffer, **{name: np.asarray(leaf) for name, leaf in arrays.items()})
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / WEIGHTS, buffer.getvalue())
+    write_json(
+        folder / CHILD,
+        {
+            "architecture": experiment.network.space.encode(architecture),
+            "network": network,
+            "image_shape": list(dataset.image_shape),
+            "num_classes": dataset.num_classes,
+            "class_names": list(dataset.class_names),
+            "mean": dataset.mean.tolist(),
+            "std": dataset.std.tolist(),
+            "diverged": trained.diverged,
+        },
+    )
+
+
+class SavedChild:
+    """A child read from its folder.
+
+    Args:
+      folder: as `save` wrote it.
+
+    Attributes:
+      folder: where it was read.
+      description: the content of `child.json`.
+      config: the configuration of its network.
+      network: the child's own network.
+      trained: its weights and moments.
+
+    Raises:
+      RunError: the folder holds no child, or a damaged one.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        try:
+            self.description: dict[str, Any] = json.loads((folder / CHILD).read_text())
+            with np.load(folder / WEIGHTS) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{folder} holds no readable child ({error}): give the folder of a finished run."
+            ) from error
+        self.folder = folder
+        self.config: NetworkConfig = network_config(self.description["network"])
+        shape = tuple(self.description["image_shape"])
+        whole = self.config.build(shape, self.description["num_classes"])
+        self.architecture = whole.space.decode(self.description["architecture"])
+        self.network: Network = child_network(whole, self.architecture)
+        self.trained = _rebuild(self.network, arrays, self.description["diverged"])
+
+    def module(self) -> ChildModule:
+        """The child as a Flax NNX module."""
+        mean, std = (np.float32(self.description[name]) for name in ("mean", "std"))
+        return ChildModule(self.network, self.trained.params, self.trained.moments, mean, std)
+
+
+def find(folder: str | pathlib.Path) -> SavedChild:
+    """The child that a folder holds: a saved child's own, or the best one of a run.
+
+    Raises:
+      RunError: the folder holds neither.
+    """
+    path = pathlib.Path(folder)
+    if not (path / CHILD).is_file():
+        path = path / CHILDREN / outcome_child(path)
+    return SavedChild(path)
+
+
+def outcome_child(run_dir: pathlib.Path) -> str:
+    """The name of the best child of a finished run."""
+    try:
+        return json.loads((run_dir / "result.json").read_text())["child"]
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(
+            f"{run_dir} holds no finished run: finish it with jaxnas search --resume {run_dir}."
+        ) from error
+
+
+def _flatten(tree: Any) -> list[tuple[str, Any]]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [("|".join(_name(part) for part in path), leaf) for path, leaf in leaves]
+
+
+def _name(part: Any) -> str:
+    return str(getattr(part, "key", getattr(part, "name", getattr(part, "idx", part))))
+
+
+def _rebuild(child: Network, arrays: Mapping[str, np.ndarray], diverged: bool) -> TrainedChild:
+    weights: dict[str, Any] = {}
+    for name, array in arrays.items():
+        _insert(weights, name.split("|"), jnp.asarray(array))
+    stacks = []
+    for group in child.members:
+        rows = [weights["weights"].get(key, {}) for key in group]
+        stacks.append(jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows))
+    return TrainedChild(tuple(stacks), moments_from(weights.get("moments", {})), diverged)
+
+
+def _insert(tree: dict[str, Any], path: list[str], leaf: jax.Array) -> None:
+    for part in path[:-1]:
+        tree = tree.setdefault(part, {})
+    tree[path[-1]] = leaf

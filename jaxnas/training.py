@@ -1,0 +1,178 @@
+"""Training one fixed child from scratch, or on from shared weights.
+
+Source: Pham et al. 2018, ENAS (arXiv:1802.03268), section 3.2 and the authors' code: SGD with
+Nesterov momentum, a cosine learning rate, crop, flip and cutout, and drop-path that grows with
+depth and with the step.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.config import TrainConfig
+from jaxnas.data.augment import augment
+from jaxnas.data.batches import batch_indices, batches_per_epoch, gather, normalize
+from jaxnas.engine import DeviceData, Split
+from jaxnas.objectives import accuracy, cross_entropy
+from jaxnas.optimizers import apply_gradient, make_optimizer
+from jaxnas.supernets import Network, Noise, Supernet
+from jaxnas.supernets.child import ARCHITECTURE
+from jaxnas.supernets.executors import host
+
+Report = Callable[[dict[str, Any]], None]
+
+
+class TrainedChild(NamedTuple):
+    """A child with its own weights.
+
+    Attributes:
+      params: the parameters of the child's own network.
+      moments: the moments of its batch normalisations on training images, by operation.
+      diverged: whether training met a loss that is not finite; the weights are the last good ones.
+    """
+
+    params: Any
+    moments: Any
+    diverged: bool
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trainer:
+    """Trains children of one size.
+
+    Attributes:
+      child: the child's own network; see `jaxnas.supernets.child_network`.
+      config: the recipe.
+      train_size: images in the train split.
+
+    Raises:
+      DataError: a batch larger than the split.
+    """
+
+    child: Network
+    config: TrainConfig
+    train_size: int
+
+    def __post_init__(self):
+        batches_per_epoch(self.train_size, self.config.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.config.epochs * self.epoch_steps
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of one epoch."""
+        return batches_per_epoch(self.train_size, self.config.batch_size)
+
+    def train(
+        self, key: jax.Array, data: DeviceData, params: Any = None, report: Report | None = None
+    ) -> TrainedChild:
+        """Trains the child, and measures the moments of its normalisations.
+
+        Args:
+          key: of its initial weights, the order of the images, augmentation and noise.
+          data: the data; the train split is used.
+          params: the weights to start from; drawn from `key` by default.
+          report: called after each epoch with the epoch, its mean loss and training accuracy.
+        """
+        init_key, key = jax.random.split(key)
+        params = self.child.init(init_key) if params is None else params
+        optimizer = make_optimizer(self.config.optimizer, self.steps, self.epoch_steps)
+        state = jax.jit(optimizer.init)(params)
+        supernet = Supernet(self.child)
+        gradient_of = supernet.value_and_grad(_loss(self.config.label_smoothing))
+        plan = supernet.plan(ARCHITECTURE)
+        losses, correct, diverged = [], [], False
+        for step in range(self.steps):
+            images, labels, noise = _batch(self.config, self.steps, data, key, step)
+            (loss, hits), gradient = gradient_of(params, plan, images, labels, noise=noise)
+            params, state = apply_gradient(optimizer, params, state, gradient)
+            losses.append(loss)
+            correct.append(hits)
+            if (step + 1) % self.epoch_steps == 0:
+                summary = _summary(losses, correct, step // self.epoch_steps)
+                losses, correct, diverged = [], [], diverged or not summary["finite"]
+                if report is not None:
+                    report({k: v for k, v in summary.items() if k != "finite"})
+        return TrainedChild(params, self.measure_moments(params, data, key), diverged)
+
+    def measure_moments(self, params: Any, data: DeviceData, key: jax.Array) -> Any:
+        """The mean over training batches of the moments of every batch normalisation."""
+        plan, total = Supernet(self.child).plan(ARCHITECTURE), None
+        batches = min(self.config.recalibration_batches, self.epoch_steps)
+        for i in range(batches):
+            images = _plain_batch(data, key, i, self.config.batch_size)
+            moments = host.measure_moments(plan, params, images)
+            total = moments if total is None else _add(total, moments)
+        return jax.tree.map(lambda leaf: leaf / batches, total)
+
+
+def evaluate_child(
+    child: Network, trained: TrainedChild, split: Split, data: DeviceData, batch_size: int = 256
+) -> float:
+    """The accuracy of a trained child on a split, normalised by its own measured moments.
+
+    Every image counts: the last batch is filled up, and the filling is not counted. A child that
+    diverged has accuracy NaN.
+    """
+    if trained.diverged:
+        return float("nan")
+    plan, count = Supernet(child).plan(ARCHITECTURE), split.labels.shape[0]
+    hits = 0
+    for start in range(0, count, batch_size):
+        indices = jnp.minimum(jnp.arange(start, start + batch_size), count - 1)
+        images, labels = gather(*split, indices)
+        images = normalize(images, data.mean, data.std)
+        logits = host.forward(plan, trained.params, images, moments=trained.moments)[0]
+        correct = jnp.argmax(logits, -1) == labels
+        hits += int(correct[: count - start].sum())
+    return hits / count
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _batch(config: TrainConfig, steps: int, data: DeviceData, key: jax.Array, step):
+    """The augmented batch of a step, and its noise."""
+    order, each = jax.random.split(key)
+    augmentation, noise = jax.random.split(jax.random.fold_in(each, step))
+    indices = batch_indices(order, step, data.train.labels.shape[0], config.batch_size)
+    images, labels = gather(*data.train, indices)
+    images = normalize(images, data.mean, data.std)
+    rate = jnp.asarray(config.drop_path * (step + 1) / steps, jnp.float32)
+    return augment(config.augmentation, augmentation, images), labels, Noise(noise, rate)
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _plain_batch(data: DeviceData, key: jax.Array, step, size: int) -> jax.Array:
+    indices = batch_indices(key, step, data.train.labels.shape[0], size)
+    return normalize(gather(*data.train, indices)[0], data.mean, data.std)
+
+
+@functools.lru_cache(maxsize=16)
+def _loss(smoothing: float):
+    def loss(logits, labels):
+        return cross_entropy(logits, labels, smoothing), accuracy(logits, labels).mean()
+
+    return loss
+
+
+@jax.jit
+def _add(left, right):
+    return jax.tree.map(jnp.add, left, right)
+
+
+def _summary(losses, correct, epoch: int) -> dict[str, Any]:
+    loss = float(jnp.stack(losses).mean())
+    return {
+        "epoch": epoch,
+        "loss": loss,
+        "train_accuracy": float(jnp.stack(correct).mean()),
+        "finite": jnp.isfinite(loss).item(),
+    }
