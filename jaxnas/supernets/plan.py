@@ -44,7 +44,7 @@ class Plan:
       frees: for each instruction, the positions that no later one reads.
       raw: per shared operation, how often the children's descriptions apply it; identities and
         zeros are no work.
-      live: the same without applications whose value no output needs.
+      live: the same, counting of each child only the distinct applications that its output needs.
     """
 
     network: Network
