@@ -2,15 +2,18 @@
 
 Two children that apply the same shared operation to the same values compute the same thing.
 Expressions are hash-consed (one number per distinct expression), sums are sorted multisets, an
-identity is its input, and zeros vanish wherever the arithmetic says so exactly.
+identity is its input, and zeros vanish wherever the arithmetic says so exactly. The terms of a sum
+stand in an order that depends on the terms alone, so that a child's numbers do not depend, not even
+in the last bit, on the children beside it.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import NamedTuple
 
 from jaxnas.spaces import Choices
-from jaxnas.supernets.network import Key, Network
+from jaxnas.supernets.network import Key, Network, Shared
 from jaxnas.supernets.ops.operation import Identity, Shape, Zero
 
 IMAGES, APPLY, ADD, ZEROS = "images", "apply", "add", "zeros"
@@ -38,23 +41,28 @@ class Expressions:
     def __init__(self, network: Network):
         self.network = network
         self.expressions: list[Expression] = []
-        self.applied: list[int] = []
-        self._numbers: dict[tuple, int] = {}
+        self.applied: list[Key] = []
+        self._numbers: dict[Expression, int] = {}
+        self._digests: list[bytes] = []
+        self._known: dict[tuple[Key, tuple[int, ...]], tuple[int, bool]] = {}
         self.images = self._number(IMAGES, "", (), tuple(network.image_shape))
 
     def apply(self, key: Key, *inputs: int) -> int:
         """The number of `key` applied to `inputs`."""
-        found = self._numbers.get((key, inputs))
+        found = self._known.get((key, inputs))
         if found is None:
-            found = self._apply(key, inputs)
-            self._numbers[key, inputs] = found
-        self.applied.append(found)
-        return found
+            free = isinstance(self._shared(key).operation, Identity | Zero)
+            found = self._known[key, inputs] = self._apply(key, inputs), free
+        number, free = found
+        if not free:
+            self.applied.append(self.network.canonical[key])
+        return number
+
+    def _shared(self, key: Key) -> Shared:
+        return self.network.operations[self.network.check(key)]
 
     def _apply(self, key: Key, inputs: tuple[int, ...]) -> int:
-        shared = (
-            self.network.operations.get(key) or self.network.operations[self.network.check(key)]
-        )
+        shared = self._shared(key)
         shapes = tuple(self.expressions[i].shape for i in inputs)
         if shapes != shared.shapes:
             raise ValueError(
@@ -83,21 +91,32 @@ class Expressions:
             raise ValueError(
                 f"network {self.network.name!r} adds values of shapes {sorted(shapes)}."
             )
-        terms = tuple(sorted(i for i in inputs if self.expressions[i].kind != ZEROS))
+        terms = [i for i in inputs if self.expressions[i].kind != ZEROS]
         if len(terms) <= 1:
             return terms[0] if terms else inputs[0]
-        return self._number(ADD, "", terms, shapes.pop())
+        terms.sort(key=self._digests.__getitem__)
+        return self._number(ADD, "", tuple(terms), shapes.pop())
 
     def _number(self, kind: str, key: Key, inputs: tuple[int, ...], shape: Shape) -> int:
-        identity = (kind, key, inputs, shape)
-        number = self._numbers.get(identity)
+        expression = Expression(kind, key, inputs, shape)
+        number = self._numbers.get(expression)
         if number is None:
-            number = self._numbers[identity] = len(self.expressions)
-            self.expressions.append(Expression(kind, key, inputs, shape))
+            number = self._numbers[expression] = len(self.expressions)
+            self.expressions.append(expression)
+            self._digests.append(self._digest(expression))
         return number
 
-    def child(self, choices: Choices) -> tuple[int, tuple[int, ...]]:
-        """Describes one child: the number of its logits, and all applications it asked for."""
+    def _digest(self, expression: Expression) -> bytes:
+        """Names a value by how it is computed, whatever its number."""
+        kind, key, inputs, shape = expression
+        parts = [f"{kind} {key} {shape} ".encode(), *(self._digests[i] for i in inputs)]
+        return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+
+    def child(self, choices: Choices) -> tuple[int, tuple[Key, ...]]:
+        """Describes one child: the number of its logits, and the operations that it asked for.
+
+        Identities and zeros are no work and are left out.
+        """
         self.applied = []
         output = self.network.describe(self, choices)
         shape = self.expressions[output].shape

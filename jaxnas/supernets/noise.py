@@ -13,6 +13,8 @@ import jax.numpy as jnp
 
 from jaxnas.supernets.network import Key, Network
 
+_DROP_PATH = 2**31 - 1
+
 
 class Noise(NamedTuple):
     """The noise of one step.
@@ -36,6 +38,8 @@ def drop_path(key: jax.Array, x: jax.Array, rate: jax.Array | float) -> jax.Arra
 
     Source: Larsson et al. 2017 (arXiv:1605.07648), as used by ENAS and NASNet.
     """
-    keep = jax.random.bernoulli(jax.random.fold_in(key, 1), 1 - rate, x.shape[:1])
+    # Dropout inside the operation folds in the small index of its part; this key is none of those.
+    key = jax.random.fold_in(key, _DROP_PATH)
+    keep = jax.random.bernoulli(key, 1 - rate, x.shape[:1])
     scale = jnp.where(keep, 1 / (1 - rate), 0).astype(x.dtype)
     return x * scale.reshape(-1, *(1,) * (x.ndim - 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,9 @@ class Plan:
       instructions: the values to compute, in order; inputs are positions in this tuple.
       outputs: `int64 [A]`, the position of each child's logits.
       frees: for each instruction, the positions that no later one reads.
-      raw: per shared operation, how often the children's descriptions apply it.
-      live: the same without applications whose value no output needs.
+      raw: per shared operation, how often the children's descriptions apply it; identities and
+        zeros are no work.
+      live: the same, counting of each child only the distinct applications that its output needs.
     """
 
     network: Network
@@ -95,6 +97,7 @@ def make_plan(network: Network, architectures: Any) -> Plan:
 
     Raises:
       SpaceError: an architecture does not belong to the space.
+      ValueError: there is no architecture.
 
     Example:
       >>> from jaxnas.supernets import chain
@@ -104,6 +107,8 @@ def make_plan(network: Network, architectures: Any) -> Plan:
       (8, 6)
     """
     architectures = network.space.validate(np.atleast_2d(np.asarray(architectures)))
+    if not len(architectures):
+        raise ValueError("architectures is empty; a plan needs at least one child.")
     distinct, inverse = np.unique(architectures, axis=0, return_inverse=True)
     times = np.bincount(inverse.reshape(-1))
     expressions = Expressions(network)
@@ -116,17 +121,16 @@ def make_plan(network: Network, architectures: Any) -> Plan:
         needed = expressions.reachable(output)
         order.update(dict.fromkeys(needed))
         logits.append(output)
-        _count(raw, expressions, applied, n)
-        _count(live, expressions, needed, n)
+        computed = (expressions.expressions[number] for number in needed)
+        _count(raw, applied, n)
+        _count(live, (e.key for e in computed if e.kind == APPLY), n)
     outputs = np.array(logits)[inverse.reshape(-1)]
     return _order(network, architectures, expressions, order, outputs, raw, live)
 
 
-def _count(counter: Counter, expressions: Expressions, numbers, times: int) -> None:
-    for number in numbers:
-        expression = expressions.expressions[number]
-        if expression.kind == APPLY:
-            counter[expression.key] += times
+def _count(counter: Counter[Key], keys: Iterable[Key], times: int) -> None:
+    for key in keys:
+        counter[key] += times
 
 
 def _order(network, architectures, expressions, order, outputs, raw, live) -> Plan:

@@ -43,11 +43,19 @@ class Standalone:
             noise_key = self.noise.of(self.network, self.network.canonical[key])
         moments = None if self.moments is None else self.moments.get(key, {})
         output, record = _apply(shared.operation, self.lookup(key), inputs, noise_key, moments)
-        if self.record is not None:
-            self.record[key] = record
+        if self.record is not None and jax.tree.leaves(record):
+            self._keep(key, record)
         if self.noise is None or noise_key is None or not shared.drop_path:
             return output
         return drop_path(noise_key, output, self.noise.drop_path * shared.drop_path)
+
+    def _keep(self, key: Key, record: Any) -> None:
+        if key in self.record:
+            raise ValueError(
+                f"the child of {self.network.name!r} applies {key!r} more than once, so its "
+                "normalisation has no moments of its own."
+            )
+        self.record[key] = record
 
     def add(self, *inputs: jax.Array) -> jax.Array:
         """The sum of arrays."""

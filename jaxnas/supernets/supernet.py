@@ -105,7 +105,14 @@ class Supernet:
         return value, pullback(cotangent)
 
     def _planned(self, architectures: Any) -> Plan:
-        return architectures if isinstance(architectures, Plan) else self.plan(architectures)
+        if not isinstance(architectures, Plan):
+            return self.plan(architectures)
+        if architectures.network is not self.network:
+            raise ValueError(
+                f"the plan was made for a network {architectures.network.name!r}, not for this "
+                f"supernet's {self.network.name!r}: make it with `supernet.plan`."
+            )
+        return architectures
 
     def _check(self, images: jax.Array) -> None:
         if images.shape[1:] != tuple(self.network.image_shape):

@@ -9,18 +9,20 @@ application already fills a core.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxnas.supernets.expressions import ADD, APPLY, IMAGES, Expression
-from jaxnas.supernets.network import Key, Network, Shared
+from jaxnas.supernets.network import Key, Shared
 from jaxnas.supernets.noise import Noise, drop_path
 from jaxnas.supernets.ops.context import Context
 from jaxnas.supernets.ops.operation import Operation, Params
 from jaxnas.supernets.plan import Plan
+
+_TERMS = 8
 
 
 def forward(
@@ -32,17 +34,14 @@ def forward(
     moments: Mapping[Key, Any] | None = None,
 ) -> jax.Array:
     """The logits `[A, B, K]` of the children of a plan on images `[B, H, W, C]`."""
-    values: dict[int, jax.Array] = {}
-    for position, instruction in enumerate(plan.instructions):
-        inputs = [values[i] for i in instruction.inputs]
-        if instruction.kind == APPLY:
-            call = _forward_call(plan.network, instruction, noise, moments)
-            values[position] = call(params, inputs)
-        else:
-            values[position] = _structural(instruction, inputs, images)
-        for dead in plan.frees[position]:
-            del values[dead]
-    return _gather(plan, values)
+
+    def call(_, instruction: Expression, inputs):
+        shared, group, row = _locate(plan, instruction)
+        local = None if moments is None else moments.get(instruction.key, {})
+        given = _noise_of(shared, group, noise)
+        return _apply(shared.operation, params[group], row, inputs, given, local)
+
+    return _execute(plan, images, call)
 
 
 def measure_moments(plan: Plan, params: Params, images: jax.Array) -> dict[Key, Any]:
@@ -64,20 +63,41 @@ def measure_moments(plan: Plan, params: Params, images: jax.Array) -> dict[Key, 
 
 
 def vjp(plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = None):
-    """Like `forward`, and a function from a cotangent `[A, B, K]` to the gradient of `params`."""
-    values: dict[int, jax.Array] = {}
+    """Like `forward`, and a function from a cotangent `[A, B, K]` to the gradient of `params`.
+
+    The function frees what it has used, so it can be called once.
+    """
     pullbacks: dict[int, Any] = {}
+
+    def call(position: int, instruction: Expression, inputs):
+        shared, group, row = _locate(plan, instruction)
+        given = _noise_of(shared, group, noise)
+        wanted = tuple(plan.instructions[i].kind != IMAGES for i in instruction.inputs)
+        value, pullbacks[position] = _apply_vjp(
+            shared.operation, wanted, params[group], row, inputs, given
+        )
+        return value
+
+    logits = _execute(plan, images, call)
+    return logits, functools.partial(_backward, plan, params, pullbacks)
+
+
+def _execute(plan: Plan, images: jax.Array, call: Callable[..., jax.Array]) -> jax.Array:
+    """Computes the values in order, applications by `call`, and drops each at its last use."""
+    values: dict[int, jax.Array] = {}
     for position, instruction in enumerate(plan.instructions):
         inputs = [values[i] for i in instruction.inputs]
         if instruction.kind == APPLY:
-            call = _vjp_call(plan, instruction, noise)
-            values[position], pullbacks[position] = call(params, inputs)
+            values[position] = call(position, instruction, inputs)
+        elif instruction.kind == ADD:
+            values[position] = _add(inputs)
+        elif instruction.kind == IMAGES:
+            values[position] = images
         else:
-            values[position] = _structural(instruction, inputs, images)
+            values[position] = jnp.zeros((images.shape[0], *instruction.shape), images.dtype)
         for dead in plan.frees[position]:
             del values[dead]
-    logits = _gather(plan, values)
-    return logits, functools.partial(_backward, plan, params, pullbacks)
+    return _stack([values[position] for position in plan.outputs.tolist()])
 
 
 def _backward(
@@ -86,48 +106,33 @@ def _backward(
     """One sweep back over the instructions; cotangents of shared values are summed first."""
     gradients = list(_zeros_like(params))
     pending: dict[int, list[jax.Array]] = {}
-    for child, position in enumerate(plan.outputs.tolist()):
-        pending.setdefault(position, []).append(cotangent[child])
+    for position, share in zip(plan.outputs.tolist(), _unstack(cotangent), strict=True):
+        pending.setdefault(position, []).append(share)
     for position in reversed(range(len(plan.instructions))):
-        terms = pending.pop(position, None)
         instruction = plan.instructions[position]
-        if terms is None or instruction.kind not in (APPLY, ADD):
+        if position not in pending or instruction.kind not in (APPLY, ADD):
             continue
-        total = terms[0] if len(terms) == 1 else _add(terms)
-        shares = [total] * len(instruction.inputs)
+        total = _add(pending.pop(position))
         if instruction.kind == APPLY:
-            group, row = plan.network.rows[instruction.key]
-            gradients[group], shares = _pull(gradients[group], row, pullbacks.pop(position), total)
-        targets = (
-            _differentiable(plan, instruction) if instruction.kind == APPLY else instruction.inputs
-        )
-        for value, share in zip(targets, shares, strict=True):
+            _, group, row = _locate(plan, instruction)
+            pullback = pullbacks.pop(position)
+            gradients[group], shares = _pull(gradients[group], row, pullback, total)
+        else:
+            shares = [total] * len(instruction.inputs)
+        for value, share in zip(_differentiable(plan, instruction), shares, strict=True):
             pending.setdefault(value, []).append(share)
     return tuple(gradients)
 
 
-def _forward_call(network: Network, instruction: Expression, noise, moments):
-    shared = network.operations[instruction.key]
-    group, row = network.rows[instruction.key]
-    local = None if moments is None else moments.get(instruction.key, {})
-    call = functools.partial(
-        _apply, shared.operation, row=row, noise=_noise_of(shared, group, noise), moments=local
-    )
-    return lambda params, inputs: call(stack=params[group], inputs=inputs)
-
-
-def _vjp_call(plan: Plan, instruction: Expression, noise):
-    shared = plan.network.operations[instruction.key]
-    group, row = plan.network.rows[instruction.key]
-    wanted = tuple(plan.instructions[i].kind != IMAGES for i in instruction.inputs)
-    local = _noise_of(shared, group, noise)
-    return lambda params, inputs: _apply_vjp(
-        shared.operation, wanted, params[group], row, inputs, local
-    )
+def _locate(plan: Plan, instruction: Expression) -> tuple[Shared, int, int]:
+    """The operation of an application, its signature's index and its row in the stack."""
+    return plan.network.operations[instruction.key], *plan.network.rows[instruction.key]
 
 
 def _differentiable(plan: Plan, instruction: Expression) -> tuple[int, ...]:
-    """The inputs whose cotangents are needed: all but the images."""
+    """The inputs whose cotangents are needed: all of a sum, all but the images otherwise."""
+    if instruction.kind == ADD:
+        return instruction.inputs
     return tuple(i for i in instruction.inputs if plan.instructions[i].kind != IMAGES)
 
 
@@ -135,7 +140,7 @@ def _noise_of(shared: Shared, group: int, noise: Noise | None):
     """The noise that an operation really uses, so that the others compile without any."""
     if noise is None or not (shared.operation.stochastic or shared.drop_path):
         return None
-    rate = noise.drop_path * shared.drop_path if shared.drop_path else None
+    rate = (noise.drop_path, shared.drop_path) if shared.drop_path else None
     return noise.key, group, rate
 
 
@@ -145,7 +150,7 @@ def _run(operation: Operation, params: Params, row, inputs, noise, moments) -> j
     key, group, rate = noise
     key = jax.random.fold_in(jax.random.fold_in(key, group), row)
     output = operation.apply(params, *inputs, context=Context(key=key, moments=moments))
-    return output if rate is None else drop_path(key, output, rate)
+    return output if rate is None else drop_path(key, output, rate[0] * rate[1])
 
 
 def _row(stack: Params, row) -> Params:
@@ -153,7 +158,7 @@ def _row(stack: Params, row) -> Params:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _apply(operation: Operation, *, stack, row, inputs, noise, moments):
+def _apply(operation: Operation, stack, row, inputs, noise, moments):
     return _run(operation, _row(stack, row), row, inputs, noise, moments)
 
 
@@ -180,16 +185,16 @@ def _pull(gradient, row, pullback, cotangent):
     return jax.tree.map(lambda g, d: g.at[row].add(d), gradient, d_params), d_inputs
 
 
-def _structural(instruction: Expression, inputs, images: jax.Array) -> jax.Array:
-    if instruction.kind == IMAGES:
-        return images
-    if instruction.kind == ADD:
-        return _add(inputs)
-    return jnp.zeros((images.shape[0], *instruction.shape), images.dtype)
+def _add(terms: list[jax.Array]) -> jax.Array:
+    """Adds in groups of few terms, so that there are few programs however many terms."""
+    while len(terms) > 1:
+        groups = [terms[i : i + _TERMS] for i in range(0, len(terms), _TERMS)]
+        terms = [group[0] if len(group) == 1 else _sum(group) for group in groups]
+    return terms[0]
 
 
 @jax.jit
-def _add(terms: list[jax.Array]) -> jax.Array:
+def _sum(terms: list[jax.Array]) -> jax.Array:
     return functools.reduce(jnp.add, terms)
 
 
@@ -198,5 +203,11 @@ def _zeros_like(params: Params) -> Params:
     return jax.tree.map(jnp.zeros_like, params)
 
 
-def _gather(plan: Plan, values: dict[int, jax.Array]) -> jax.Array:
-    return jnp.stack([values[position] for position in plan.outputs.tolist()])
+@jax.jit
+def _stack(values: list[jax.Array]) -> jax.Array:
+    return jnp.stack(values)
+
+
+@jax.jit
+def _unstack(stack: jax.Array) -> list[jax.Array]:
+    return list(stack)

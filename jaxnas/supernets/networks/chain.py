@@ -43,6 +43,15 @@ OPERATIONS: Mapping[str, MakeOperation] = {
 }
 
 
+def _same(shape: Shape, expected: Shape, key: str) -> Shape:
+    if shape != expected:
+        raise ValueError(
+            f"network 'chain': operation {key!r} gives {list(shape)}, but the first operation of "
+            f"its layer gives {list(expected)}: give all the same shape."
+        )
+    return shape
+
+
 def chain(
     *,
     image_shape: Shape,
@@ -66,12 +75,14 @@ def chain(
       dropout: the rate before the classifier, in training.
 
     Raises:
-      ValueError: the image cannot be halved as often as asked, or fewer than two classes.
+      ValueError: the image cannot be halved as often as asked, fewer than two classes, no layers,
+        or operations of one layer whose outputs differ in shape.
     """
     operations = OPERATIONS if operations is None else operations
     halved_at = thirds(layers) if reductions is None else tuple(reductions)
     check_image("chain", image_shape, num_classes, len(halved_at))
     space, table = chain_space(layers, tuple(operations)), OperationTable()
+    first = next(iter(operations))
     shape = table.add("stem", conv_bn_relu(channels), image_shape)
     for layer in range(layers):
         inputs, stride = shape, 2 if layer in halved_at else 1
@@ -79,7 +90,8 @@ def chain(
         for label, make in operations.items():
             operation = make(inputs[-1], channels, stride)
             share = 0.0 if isinstance(operation, Identity) else (layer + 1) / (layers + 1)
-            shape = table.add(f"layer_{layer}/{label}", operation, inputs, drop_path=share)
+            output = table.add(f"layer_{layer}/{label}", operation, inputs, drop_path=share)
+            shape = _same(output, shape, f"layer_{layer}/{label}") if label != first else output
     table.add("classifier", classifier(num_classes, dropout=dropout), shape)
     labels = tuple(operations)
 

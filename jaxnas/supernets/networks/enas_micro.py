@@ -4,6 +4,11 @@ Source: Pham et al. 2018 (arXiv:1802.03268), section 2.4, and the authors' code
 (`micro_child.py`), in its form for the search: weights are kept per cell, node, side, operation
 and input; the nodes that no other node reads are projected and summed, which is their
 concatenation followed by one 1 x 1 convolution; a reduction cell halves its inputs first.
+
+Three details differ from the code: both inputs of a reduction cell are the outputs of the two cells
+before it, as in the paper and in the code's final networks (its search halves the last output
+twice); the classifier has a bias; and the auxiliary head, whose own weights the code never trains,
+is left out.
 """
 
 from __future__ import annotations
@@ -75,7 +80,7 @@ def enas_micro(
         )
         before, shape = (
             shape,
-            _add_cell(table, f"cell_{i}", inner, nodes, (i + 1) / (len(kinds) + 1)),
+            _add_cell(table, f"cell_{i}", inner, nodes, (i + 1) / len(kinds)),
         )
     table.add("classifier", classifier(num_classes, before=(Relu(),), dropout=dropout), shape)
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.supernets.ops.context import Context
-from jaxnas.supernets.ops.operation import Operation, Params, Shape
+from jaxnas.supernets.ops.operation import Operation, Params, Shape, check_even
 from jaxnas.supernets.ops.primitives import Convolution
 
 
@@ -97,6 +97,7 @@ class FactorizedReduction(Operation):
     def apply(self, params: Params, *inputs: jax.Array, context: Context) -> jax.Array:
         """`[B, H, W, C]` to `[B, H / 2, W / 2, D]`; `H` and `W` are even."""
         x = inputs[0]
+        check_even(x.shape)
         even = x[:, ::2, ::2] @ params["even"]["weights"][0, 0]
         odd = x[:, 1::2, 1::2] @ params["odd"]["weights"][0, 0]
         return jnp.concatenate([even, odd], -1)

@@ -30,12 +30,16 @@ def convolution(x: jax.Array, weights: jax.Array, stride: int = 1) -> jax.Array:
     Raises:
       ValueError: `k` is even.
     """
-    size = weights.shape[0]
-    if size % 2 == 0:
-        raise ValueError(f"the kernel is {size} x {size}; only odd kernels keep the image centred.")
-    if size == 1:
+    if check_kernel(weights.shape[0]) == 1:
         return x[:, ::stride, ::stride] @ weights[0, 0]
     return _convolution(x, weights, stride)
+
+
+def check_kernel(size: int) -> int:
+    """Returns the size of a kernel, or raises `ValueError` where it is even."""
+    if size % 2 == 0:
+        raise ValueError(f"the kernel is {size} x {size}; only odd kernels keep the image centred.")
+    return size
 
 
 def _library(x, weights, stride):

@@ -14,12 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnas.supernets.ops.convolution import dilate
+from jaxnas.supernets.ops.convolution import check_kernel, dilate
 
 _FOLDS = 8
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def depthwise(x: jax.Array, weights: jax.Array, stride: int = 1) -> jax.Array:
     """Convolves each channel with its own kernel, with zero padding that keeps the size.
 
@@ -30,7 +29,16 @@ def depthwise(x: jax.Array, weights: jax.Array, stride: int = 1) -> jax.Array:
 
     Returns:
       `[B, ceil(H / stride), ceil(W / stride), C]`.
+
+    Raises:
+      ValueError: `k` is even.
     """
+    check_kernel(weights.shape[0])
+    return _depthwise(x, weights, stride)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _depthwise(x, weights, stride):
     shift = functools.partial(_shift_and_add, stride)
     return lax.platform_dependent(
         x, weights, cpu=shift, default=functools.partial(_library, stride)
@@ -65,7 +73,7 @@ def pad_images(x: jax.Array, pad: int) -> jax.Array:
 
 
 def _forward(x, weights, stride):
-    return depthwise(x, weights, stride), (x, weights)
+    return _depthwise(x, weights, stride), (x, weights)
 
 
 def _backward(stride, residuals, gradient):
@@ -102,4 +110,4 @@ def _weight_gradient(stride, x, size, gradient):
     return jnp.stack(taps).reshape(size, size, channels)
 
 
-depthwise.defvjp(_forward, _backward)
+_depthwise.defvjp(_forward, _backward)

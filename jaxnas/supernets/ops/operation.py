@@ -47,6 +47,13 @@ class Operation:
         return self.apply(params, *inputs, context=Context())
 
 
+def check_even(shape: Shape) -> None:
+    """Raises `ValueError` unless an image of `(..., H, W, C)` can be halved."""
+    height, width = shape[-3:-1]
+    if height % 2 or width % 2:
+        raise ValueError(f"an image of {height} x {width} cannot be halved: both must be even.")
+
+
 @functools.lru_cache(maxsize=4096)
 def _output_shape(operation: Operation, shapes: tuple[Shape, ...]) -> Shape:
     def run(key):

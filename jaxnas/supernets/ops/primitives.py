@@ -11,7 +11,7 @@ from jaxnas.supernets.ops.context import Context
 from jaxnas.supernets.ops.convolution import convolution
 from jaxnas.supernets.ops.depthwise import depthwise
 from jaxnas.supernets.ops.normalization import batch_norm, batch_norm_init
-from jaxnas.supernets.ops.operation import Operation, Params, Shape
+from jaxnas.supernets.ops.operation import Operation, Params, Shape, check_even
 from jaxnas.supernets.ops.pooling import avg_pool, max_pool
 
 _HE_NORMAL = jax.nn.initializers.variance_scaling(2.0, "fan_in", "normal")
@@ -115,6 +115,7 @@ class Halve(Operation):
 
     def apply(self, params: Params, *inputs: jax.Array, context: Context) -> jax.Array:
         """`[B, H, W, C]` to `[B, H / 2, W / 2, C]`; `H` and `W` are even."""
+        check_even(inputs[0].shape)
         batch, height, width, channels = inputs[0].shape
         windows = inputs[0].reshape(batch, height // 2, 2, width // 2, 2, channels)
         return windows.mean((2, 4))
