@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxnas.config import TrainConfig
 from jaxnas.data.augment import augment
@@ -21,8 +23,7 @@ from jaxnas.data.batches import batch_indices, batches_per_epoch, gather, normal
 from jaxnas.engine import DeviceData, Split
 from jaxnas.objectives import accuracy, cross_entropy
 from jaxnas.optimizers import apply_gradient, make_optimizer
-from jaxnas.supernets import Network, Noise, Supernet
-from jaxnas.supernets.child import ARCHITECTURE
+from jaxnas.supernets import Network, Noise, Plan, Supernet
 from jaxnas.supernets.executors import host
 
 Report = Callable[[dict[str, Any]], None]
@@ -32,7 +33,7 @@ class TrainedChild(NamedTuple):
     """A child with its own weights.
 
     Attributes:
-      params: the parameters of the child's own network.
+      params: the parameters of the network that it was trained in.
       moments: the moments of its batch normalisations on training images, by operation.
       diverged: whether training met a loss that is not finite; the weights are the last good ones.
     """
@@ -44,18 +45,24 @@ class TrainedChild(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trainer:
-    """Trains children of one size.
+    """Trains one child of a network at a time, each from weights of its own.
 
     Attributes:
-      child: the child's own network; see `jaxnas.supernets.child_network`.
+      network: the network; `jaxnas.supernets.children_network` of the children to be trained keeps
+        out what none of them uses.
       config: the recipe.
       train_size: images in the train split.
 
     Raises:
       DataError: a batch larger than the split.
+
+    Example:
+      >>> trainer = Trainer(child_network(network, architecture), config, 1000)  # doctest: +SKIP
+      >>> trained = trainer.train(key, data, [0])  # doctest: +SKIP
+      >>> trainer.accuracy(trained, data.validation, data, [0])  # doctest: +SKIP
     """
 
-    child: Network
+    network: Network
     config: TrainConfig
     train_size: int
 
@@ -63,78 +70,101 @@ class Trainer:
         batches_per_epoch(self.train_size, self.config.batch_size)
 
     @property
-    def steps(self) -> int:
-        """Steps of the whole training."""
-        return self.config.epochs * self.epoch_steps
-
-    @property
     def epoch_steps(self) -> int:
         """Steps of one epoch."""
         return batches_per_epoch(self.train_size, self.config.batch_size)
 
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.config.epochs * self.epoch_steps
+
+    @functools.cached_property
+    def optimizer(self):
+        """The optimiser of a child's weights."""
+        return make_optimizer(self.config.optimizer, self.steps, self.epoch_steps)
+
+    @functools.cached_property
+    def _init_optimizer(self):
+        return jax.jit(self.optimizer.init)
+
     def train(
-        self, key: jax.Array, data: DeviceData, params: Any = None, report: Report | None = None
+        self,
+        key: jax.Array,
+        data: DeviceData,
+        architecture: Any,
+        params: Any = None,
+        report: Report | None = None,
     ) -> TrainedChild:
-        """Trains the child, and measures the moments of its normalisations.
+        """Trains a child, and measures the moments of its normalisations.
 
         Args:
           key: of its initial weights, the order of the images, augmentation and noise.
           data: the data; the train split is used.
+          architecture: `[T]`, of the network's space.
           params: the weights to start from; drawn from `key` by default.
           report: called after each epoch with the epoch, its mean loss and training accuracy.
         """
         init_key, key = jax.random.split(key)
-        params = self.child.init(init_key) if params is None else params
-        optimizer = make_optimizer(self.config.optimizer, self.steps, self.epoch_steps)
-        state = jax.jit(optimizer.init)(params)
-        supernet = Supernet(self.child)
+        params = self.network.init(init_key) if params is None else params
+        state = self._init_optimizer(params)
+        supernet = Supernet(self.network)
         gradient_of = supernet.value_and_grad(_loss(self.config.label_smoothing))
-        plan = supernet.plan(ARCHITECTURE)
+        plan = supernet.plan([architecture])
         losses, correct, diverged = [], [], False
         for step in range(self.steps):
             images, labels, noise = _batch(self.config, self.steps, data, key, step)
             (loss, hits), gradient = gradient_of(params, plan, images, labels, noise=noise)
-            params, state = apply_gradient(optimizer, params, state, gradient)
+            params, state = apply_gradient(self.optimizer, params, state, gradient)
             losses.append(loss)
             correct.append(hits)
             if (step + 1) % self.epoch_steps == 0:
                 summary = _summary(losses, correct, step // self.epoch_steps)
-                losses, correct, diverged = [], [], diverged or not summary["finite"]
+                losses, correct = [], []
+                diverged = diverged or not math.isfinite(summary["loss"])
                 if report is not None:
-                    report({k: v for k, v in summary.items() if k != "finite"})
-        return TrainedChild(params, self.measure_moments(params, data, key), diverged)
+                    report(summary)
+        return TrainedChild(params, self._measure_moments(plan, params, data, key), diverged)
 
-    def measure_moments(self, params: Any, data: DeviceData, key: jax.Array) -> Any:
+    def _measure_moments(self, plan: Plan, params: Any, data: DeviceData, key: jax.Array) -> Any:
         """The mean over training batches of the moments of every batch normalisation."""
-        plan, total = Supernet(self.child).plan(ARCHITECTURE), None
         batches = min(self.config.recalibration_batches, self.epoch_steps)
-        for i in range(batches):
-            images = _plain_batch(data, key, i, self.config.batch_size)
-            moments = host.measure_moments(plan, params, images)
-            total = moments if total is None else _add(total, moments)
-        return jax.tree.map(lambda leaf: leaf / batches, total)
+        measured = [
+            host.measure_moments(plan, params, _plain_batch(data, key, i, self.config.batch_size))
+            for i in range(batches)
+        ]
+        return jax.tree.map(lambda *leaves: jnp.asarray(np.mean(leaves, 0)), *measured)
+
+    def accuracy(
+        self,
+        trained: TrainedChild,
+        split: Split,
+        data: DeviceData,
+        architecture: Any,
+        batch_size: int = 256,
+    ) -> float:
+        """The accuracy of a trained child on a split, normalised by its own measured moments.
+
+        Every image counts: the last batch is filled up, and the filling is not counted. A child
+        that diverged has accuracy NaN.
+        """
+        if trained.diverged:
+            return float("nan")
+        plan, count = Supernet(self.network).plan([architecture]), split.labels.shape[0]
+        hits = 0
+        for start in range(0, count, batch_size):
+            images, labels = _filled_batch(split, data, start, batch_size)
+            logits = host.forward(plan, trained.params, images, moments=trained.moments)[0]
+            correct = np.asarray(logits).argmax(-1) == np.asarray(labels)
+            hits += int(correct[: count - start].sum())
+        return hits / count
 
 
-def evaluate_child(
-    child: Network, trained: TrainedChild, split: Split, data: DeviceData, batch_size: int = 256
-) -> float:
-    """The accuracy of a trained child on a split, normalised by its own measured moments.
-
-    Every image counts: the last batch is filled up, and the filling is not counted. A child that
-    diverged has accuracy NaN.
-    """
-    if trained.diverged:
-        return float("nan")
-    plan, count = Supernet(child).plan(ARCHITECTURE), split.labels.shape[0]
-    hits = 0
-    for start in range(0, count, batch_size):
-        indices = jnp.minimum(jnp.arange(start, start + batch_size), count - 1)
-        images, labels = gather(*split, indices)
-        images = normalize(images, data.mean, data.std)
-        logits = host.forward(plan, trained.params, images, moments=trained.moments)[0]
-        correct = jnp.argmax(logits, -1) == labels
-        hits += int(correct[: count - start].sum())
-    return hits / count
+@functools.partial(jax.jit, static_argnums=3)
+def _filled_batch(split: Split, data: DeviceData, start, size: int):
+    indices = jnp.minimum(start + jnp.arange(size), split.labels.shape[0] - 1)
+    images, labels = gather(*split, indices)
+    return normalize(images, data.mean, data.std), labels
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -163,16 +193,9 @@ def _loss(smoothing: float):
     return loss
 
 
-@jax.jit
-def _add(left, right):
-    return jax.tree.map(jnp.add, left, right)
-
-
 def _summary(losses, correct, epoch: int) -> dict[str, Any]:
-    loss = float(jnp.stack(losses).mean())
     return {
         "epoch": epoch,
-        "loss": loss,
-        "train_accuracy": float(jnp.stack(correct).mean()),
-        "finite": jnp.isfinite(loss).item(),
+        "loss": float(np.mean(jax.device_get(losses))),
+        "train_accuracy": float(np.mean(jax.device_get(correct))),
     }

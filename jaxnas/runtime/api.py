@@ -15,7 +15,7 @@ from jaxnas.config import Config
 from jaxnas.export import ChildModule
 from jaxnas.runtime import compilation_cache, outcome
 from jaxnas.runtime.checkpoint import Checkpoints
-from jaxnas.runtime.children import tasks, train_children
+from jaxnas.runtime.children import ChildrenPhase, tasks
 from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.metrics import MetricsWriter, read_metrics
@@ -158,9 +158,8 @@ def _run(experiment: Experiment, folder: RunFolder, quiet, tensorboard: bool, co
         state = experiment.search(checkpoints, metrics, progress, timing)
         best, random = experiment.candidates(state)
         timing.save("derive")
-        records = train_children(
-            experiment, state, tasks(best, random), folder.path, metrics, progress, timing
-        )
+        children = ChildrenPhase(experiment, tasks(best, random), folder.path, state.params)
+        records = children.run(metrics, progress, timing)
         jax.block_until_ready(state)
         outcome.write(experiment, state, records, folder.path, command, timing)
         timing.save("report")

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import pathlib
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.derive import Candidates
-from jaxnas.engine import SearchState, Split
+from jaxnas.engine import Split
 from jaxnas.runtime import saved_child
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_json
+from jaxnas.runtime.json_values import from_json
 from jaxnas.runtime.metrics import MetricsWriter
 from jaxnas.runtime.packing import digest
 from jaxnas.runtime.progress import Progress
 from jaxnas.runtime.timing import Timing
-from jaxnas.supernets import child_network, count_flops, inherit
-from jaxnas.training import TrainedChild, Trainer, evaluate_child
+from jaxnas.supernets import (
+    child_network,
+    children_network,
+    count_flops,
+    count_parameters,
+    inherit,
+)
+from jaxnas.training import TrainedChild, Trainer
 
 
 class Task(NamedTuple):
@@ -42,64 +52,89 @@ def tasks(best: Candidates, random: Candidates) -> list[Task]:
     ]
 
 
-def train_children(
-    experiment: Experiment,
-    state: SearchState,
-    todo: list[Task],
-    folder: pathlib.Path,
-    metrics: MetricsWriter,
-    progress: Progress,
-    timing: Timing,
-) -> list[dict[str, Any]]:
-    """Trains every child that is not trained yet, and returns the records of all of them."""
-    steps = experiment.config.train.epochs * len(todo)
-    progress.phase("train", steps)
-    records = []
-    for task in todo:
-        path = folder / saved_child.CHILDREN / f"{task.name}.json"
-        if path.is_file():
-            progress.advance(steps=experiment.config.train.epochs)
-        else:
-            _train(experiment, state, task, folder, metrics, progress, timing)
-        records.append(json.loads(path.read_text()))
-    return records
+@dataclasses.dataclass(frozen=True, eq=False)
+class ChildrenPhase:
+    """The training of all children of an experiment.
 
+    Attributes:
+      experiment: the experiment.
+      tasks: the children.
+      folder: the run folder.
+      shared: the shared parameters of the search, for `train.inherit`.
+    """
 
-def _train(experiment, state, task: Task, folder, metrics, progress, timing) -> None:
-    config = experiment.config.train
-    child = child_network(experiment.final_network, task.architecture)
-    trainer = Trainer(child, config, experiment.dataset.sizes["train"])
-    shared = inherit(experiment.network, state.params, child) if config.inherit else None
-    first = experiment.engine.total_steps + task.number * config.epochs
+    experiment: Experiment
+    tasks: list[Task]
+    folder: pathlib.Path
+    shared: Any
 
-    def report(summary: dict[str, Any]) -> None:
-        line = {"phase": "train", "child": task.name, **summary, "seconds": timing.elapsed()}
-        metrics.write(first + summary["epoch"], line)
-        shown = {name: summary[name] for name in ("loss", "train_accuracy")}
-        progress.advance({"child": task.name, **shown})
+    @functools.cached_property
+    def trainer(self) -> Trainer:
+        """Trains the children in one network, so that they share its compiled programs."""
+        architectures = [task.architecture for task in self.tasks]
+        network = children_network(self.experiment.final_network, architectures)
+        train_size = self.experiment.dataset.sizes["train"]
+        return Trainer(network, self.experiment.config.train, train_size)
 
-    key = jax.random.fold_in(experiment.key("train"), task.number)
-    trained = trainer.train(key, experiment.data, shared, report)
-    record = _record(experiment, task, child, trained)
-    saved_child.save(
-        folder / saved_child.CHILDREN / task.name, experiment, task.architecture, trained
-    )
-    write_json(folder / saved_child.CHILDREN / f"{task.name}.json", record)
-    timing.save("train")
+    def run(
+        self, metrics: MetricsWriter, progress: Progress, timing: Timing
+    ) -> list[dict[str, Any]]:
+        """Trains every child that is not trained yet, and returns the records of all of them."""
+        epochs = self.experiment.config.train.epochs
+        progress.phase("train", epochs * len(self.tasks))
+        records = []
+        for task in self.tasks:
+            path = self.folder / saved_child.CHILDREN / f"{task.name}.json"
+            if path.is_file():
+                progress.advance(steps=epochs)
+            else:
+                trained = self._train(task, metrics, progress, timing)
+                # The record last: with it, the child counts as done.
+                self._save(task, trained)
+                write_json(path, self._record(task, trained))
+                timing.save("train")
+            records.append(from_json(json.loads(path.read_text())))
+        return records
 
+    def _train(self, task: Task, metrics, progress, timing) -> TrainedChild:
+        config = self.experiment.config.train
+        first = self.experiment.engine.total_steps + task.number * config.epochs
 
-def _record(experiment: Experiment, task: Task, child, trained: TrainedChild) -> dict[str, Any]:
-    dataset, data = experiment.dataset, experiment.data
-    test = Split(jax.numpy.asarray(dataset.test_images), jax.numpy.asarray(dataset.test_labels))
-    return {
-        "name": task.name,
-        "kind": task.kind,
-        "architecture": experiment.network.space.encode(task.architecture),
-        "shared_accuracy": task.shared_accuracy,
-        "validation_accuracy": evaluate_child(child, trained, data.validation, data),
-        "test_accuracy": evaluate_child(child, trained, test, data),
-        "parameters": child.count_parameters(),
-        "flops": count_flops(experiment.final_network, task.architecture),
-        "diverged": trained.diverged,
-        "weights_digest": digest(trained.params),
-    }
+        def report(summary: dict[str, Any]) -> None:
+            line = {"phase": "train", "child": task.name, **summary, "seconds": timing.elapsed()}
+            metrics.write(first + summary["epoch"], line)
+            shown = {name: summary[name] for name in ("loss", "train_accuracy")}
+            progress.advance({"child": task.name, **shown})
+
+        key = jax.random.fold_in(self.experiment.key("train"), task.number)
+        params = None
+        if config.inherit:
+            params = inherit(self.experiment.network, self.shared, self.trainer.network)
+        return self.trainer.train(key, self.experiment.data, [task.number], params, report)
+
+    def _save(self, task: Task, trained: TrainedChild) -> None:
+        own = child_network(self.trainer.network, [task.number])
+        params = inherit(self.trainer.network, trained.params, own)
+        folder = self.folder / saved_child.CHILDREN / task.name
+        child = trained._replace(params=params)
+        saved_child.save(folder, self.experiment, task.architecture, child)
+
+    def _record(self, task: Task, trained: TrainedChild) -> dict[str, Any]:
+        dataset, data = self.experiment.dataset, self.experiment.data
+        test = Split(jnp.asarray(dataset.test_images), jnp.asarray(dataset.test_labels))
+        accuracy = functools.partial(
+            self.trainer.accuracy, trained, data=data, architecture=[task.number]
+        )
+        network = self.experiment.final_network
+        return {
+            "name": task.name,
+            "kind": task.kind,
+            "architecture": self.experiment.network.space.encode(task.architecture),
+            "shared_accuracy": task.shared_accuracy,
+            "validation_accuracy": accuracy(data.validation),
+            "test_accuracy": accuracy(test),
+            "parameters": count_parameters(network, task.architecture),
+            "flops": count_flops(network, task.architecture),
+            "diverged": trained.diverged,
+            "weights_digest": digest(trained.params),
+        }

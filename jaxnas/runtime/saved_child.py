@@ -39,9 +39,10 @@ def save(
     config, dataset = experiment.config, experiment.dataset
     network = config.final_network or config.network
     child = child_network(experiment.final_network, architecture)
-    arrays = {f"moments|{name}": leaf for name, leaf in _flatten(trained.moments)}
+    params, moments = jax.device_get((trained.params, trained.moments))
+    arrays = {f"moments|{name}": leaf for name, leaf in _flatten(moments)}
     for key in child.operations:
-        leaves = _flatten(child.parameters(trained.params, key))
+        leaves = _flatten(child.parameters(params, key))
         arrays |= {f"weights|{key}|{name}": leaf for name, leaf in leaves}
     buffer = io.BytesIO()
     np.savez(buffer, **{name: np.asarray(leaf) for name, leaf in arrays.items()})
@@ -136,15 +137,15 @@ def _name(part: Any) -> str:
 def _rebuild(child: Network, arrays: Mapping[str, np.ndarray], diverged: bool) -> TrainedChild:
     weights: dict[str, Any] = {}
     for name, array in arrays.items():
-        _insert(weights, name.split("|"), jnp.asarray(array))
+        _insert(weights, name.split("|"), array)
     stacks = []
     for group in child.members:
         rows = [weights["weights"].get(key, {}) for key in group]
-        stacks.append(jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows))
+        stacks.append(jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *rows))
     return TrainedChild(tuple(stacks), moments_from(weights.get("moments", {})), diverged)
 
 
-def _insert(tree: dict[str, Any], path: list[str], leaf: jax.Array) -> None:
+def _insert(tree: dict[str, Any], path: list[str], leaf: np.ndarray) -> None:
     for part in path[:-1]:
         tree = tree.setdefault(part, {})
     tree[path[-1]] = leaf

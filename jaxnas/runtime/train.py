@@ -6,7 +6,6 @@ import json
 import pathlib
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -20,7 +19,7 @@ from jaxnas.runtime.progress import Progress
 from jaxnas.runtime.run_data import load_dataset
 from jaxnas.spaces import SearchSpace
 from jaxnas.supernets import child_network, count_flops
-from jaxnas.training import Trainer, evaluate_child
+from jaxnas.training import Trainer
 
 
 def train(
@@ -56,17 +55,15 @@ def train(
     row = _array(experiment.network.space, architecture)
     child = child_network(experiment.final_network, row)
     trainer = Trainer(child, config.train, dataset.sizes["train"])
+    on_device = experiment.data
     with Progress(config.train.epochs, quiet) as progress:
         progress.phase("train", config.train.epochs)
-        trained = trainer.train(experiment.key("train"), experiment.data, report=progress.advance)
+        trained = trainer.train(experiment.key("train"), on_device, [0], report=progress.advance)
     saved_child.save(folder, experiment, row, trained)
     test = Split(jnp.asarray(dataset.test_images), jnp.asarray(dataset.test_labels))
-    data_on_device = experiment.data
     result = {
-        "test_accuracy": evaluate_child(child, trained, test, data_on_device),
-        "validation_accuracy": evaluate_child(
-            child, trained, data_on_device.validation, data_on_device
-        ),
+        "test_accuracy": trainer.accuracy(trained, test, on_device, [0]),
+        "validation_accuracy": trainer.accuracy(trained, on_device.validation, on_device, [0]),
         "parameters": child.count_parameters(),
         "flops": count_flops(experiment.final_network, row),
         "config": config,
@@ -125,7 +122,5 @@ def evaluate_saved(
     for start in range(0, len(dataset.test_labels), batch_size):
         batch = slice(start, start + batch_size)
         logits = module(jnp.asarray(dataset.test_images[batch]))
-        hits += int(
-            (np.asarray(jax.nn.softmax(logits)).argmax(-1) == dataset.test_labels[batch]).sum()
-        )
+        hits += int((np.asarray(logits).argmax(-1) == dataset.test_labels[batch]).sum())
     return {"test_accuracy": hits / len(dataset.test_labels), "images": len(dataset.test_labels)}

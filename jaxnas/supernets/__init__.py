@@ -1,7 +1,13 @@
 """Shared-weight networks, and the execution of many sampled children at once."""
 
 from jaxnas.supernets import ops, standalone
-from jaxnas.supernets.child import child_network, count_flops, count_parameters, inherit
+from jaxnas.supernets.child import (
+    child_network,
+    children_network,
+    count_flops,
+    count_parameters,
+    inherit,
+)
 from jaxnas.supernets.network import Network, OperationTable, Shared
 from jaxnas.supernets.networks import chain, enas_macro, enas_micro, nasbench201
 from jaxnas.supernets.noise import Noise
@@ -18,6 +24,7 @@ __all__ = [
     "Work",
     "chain",
     "child_network",
+    "children_network",
     "count_flops",
     "count_parameters",
     "enas_macro",

@@ -1,7 +1,6 @@
-"""One child as a network of its own: only the operations that its output needs.
+"""Chosen children as a network of their own: only the operations that their outputs need.
 
-It has no choices left, but is otherwise a network like any other: the same executors, counts,
-training and export apply to it.
+It is a network like any other: the same executors, counts, training and export apply to it.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.spaces import Decision, SearchSpace
@@ -18,26 +18,39 @@ from jaxnas.supernets.network import Network
 from jaxnas.supernets.ops.operation import Params
 from jaxnas.supernets.plan import make_plan
 
-SPACE = SearchSpace("child", (Decision("child", ("this",)),))
 ARCHITECTURE = np.zeros((1, 1), np.int32)
 """The only architecture `[1, T]` of a child's own network."""
 
 
-def child_network(network: Network, architecture: Any) -> Network:
-    """The network of one architecture `int [T]`.
+def children_network(network: Network, architectures: Any) -> Network:
+    """The network of some architectures `int [N, T]`, whose only choice is which of them.
+
+    Children that are trained one after the other in one such network share its programs, and no
+    child touches the operations of another unless both use them.
 
     Raises:
-      SpaceError: the architecture does not belong to the network's space.
+      SpaceError: an architecture does not belong to the network's space.
     """
-    plan = make_plan(network, [architecture])
-    used = plan.unique
+    plans = [make_plan(network, [architecture]) for architecture in np.asarray(architectures)]
+    used = set().union(*(plan.unique for plan in plans))
+    actions = tuple(str(i) for i in range(len(plans)))
+
+    def describe(build, choices):
+        plan = plans[choices["child"]]
+        return _replay(plan.instructions, int(plan.outputs[0]), build)
+
     return dataclasses.replace(
         network,
-        name=f"{network.name}/child",
-        space=SPACE,
+        name=f"{network.name}/children",
+        space=SearchSpace("children", (Decision("child", actions),)),
         operations={key: s for key, s in network.operations.items() if key in used},
-        describe=lambda build, _: _replay(plan.instructions, int(plan.outputs[0]), build),
+        describe=describe,
     )
+
+
+def child_network(network: Network, architecture: Any) -> Network:
+    """The network of one architecture `int [T]`; raises `SpaceError` if it does not belong."""
+    return children_network(network, [architecture])
 
 
 def _replay(instructions: tuple[Expression, ...], output: int, build):
@@ -59,7 +72,9 @@ def inherit(network: Network, params: Params, child: Network) -> Params:
     for group in child.members:
         stack = params[network.rows[group[0]][0]]
         rows = np.array([network.rows[key][1] for key in group])
-        stacks.append(jax.tree.map(lambda leaf, rows=rows: leaf[rows], stack))
+        # On the host: a program for every child's set of rows would cost more than the copy.
+        take = lambda leaf, rows=rows: jnp.asarray(np.asarray(leaf)[rows])  # noqa: E731
+        stacks.append(jax.tree.map(take, stack))
     return tuple(stacks)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -85,9 +86,8 @@ class Supernet:
           `(params, architectures, images, *args, noise=None) -> ((scalar, aux), gradient)`, the
           gradient a pytree like `params`.
         """
-        of_logits = jax.jit(jax.value_and_grad(loss, has_aux=True))
         run = self._reference_grad if self.executor == "reference" else self._host_grad
-        objective = loss if self.executor == "reference" else of_logits
+        objective = loss if self.executor == "reference" else _of_logits(loss)
         return lambda params, architectures, images, *args, noise=None: run(
             objective, params, architectures, images, args, noise
         )
@@ -120,3 +120,9 @@ class Supernet:
                 f"images have shape {list(images.shape)}; network {self.network.name!r} takes "
                 f"[B, {', '.join(map(str, self.network.image_shape))}]."
             )
+
+
+@functools.lru_cache(maxsize=64)
+def _of_logits(loss: Loss) -> Callable[..., Any]:
+    """The value of a loss and its cotangent, compiled once per loss and shape."""
+    return jax.jit(jax.value_and_grad(loss, has_aux=True))

@@ -38,27 +38,24 @@ def forward(
     def call(_, instruction: Expression, inputs):
         shared, group, row = _locate(plan, instruction)
         local = None if moments is None else moments.get(instruction.key, {})
-        given = _noise_of(shared, group, noise)
-        return _apply(shared.operation, params[group], row, inputs, given, local)
+        given = _noise_of(shared, group, row, noise)
+        return _apply(shared.operation, _take(params[group], row), inputs, given, local)
 
     return _execute(plan, images, call)
 
 
 def measure_moments(plan: Plan, params: Params, images: jax.Array) -> dict[Key, Any]:
     """The moments of the batch normalisations of the plan of one child, by operation."""
-    values: list[jax.Array] = []
     moments: dict[Key, Any] = {}
-    for instruction in plan.instructions:
-        inputs = [values[i] for i in instruction.inputs]
-        if instruction.kind == APPLY:
-            shared = plan.network.operations[instruction.key]
-            group, row = plan.network.rows[instruction.key]
-            output, moments[instruction.key] = _apply_and_record(
-                shared.operation, params[group], row, inputs
-            )
-            values.append(output)
-        else:
-            values.append(_structural(instruction, inputs, images))
+
+    def call(_, instruction: Expression, inputs):
+        shared, group, row = _locate(plan, instruction)
+        output, moments[instruction.key] = _apply_and_record(
+            shared.operation, _take(params[group], row), inputs
+        )
+        return output
+
+    _execute(plan, images, call)
     return moments
 
 
@@ -71,11 +68,10 @@ def vjp(plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = 
 
     def call(position: int, instruction: Expression, inputs):
         shared, group, row = _locate(plan, instruction)
-        given = _noise_of(shared, group, noise)
+        given = _noise_of(shared, group, row, noise)
         wanted = tuple(plan.instructions[i].kind != IMAGES for i in instruction.inputs)
-        value, pullbacks[position] = _apply_vjp(
-            shared.operation, wanted, params[group], row, inputs, given
-        )
+        own = _take(params[group], row)
+        value, pullbacks[position] = _apply_vjp(shared.operation, wanted, own, inputs, given)
         return value
 
     logits = _execute(plan, images, call)
@@ -115,8 +111,8 @@ def _backward(
         total = _add(pending.pop(position))
         if instruction.kind == APPLY:
             _, group, row = _locate(plan, instruction)
-            pullback = pullbacks.pop(position)
-            gradients[group], shares = _pull(gradients[group], row, pullback, total)
+            share, shares = _pull(pullbacks.pop(position), total)
+            gradients[group] = _accumulate(gradients[group], row, share)
         else:
             shares = [total] * len(instruction.inputs)
         for value, share in zip(_differentiable(plan, instruction), shares, strict=True):
@@ -136,53 +132,67 @@ def _differentiable(plan: Plan, instruction: Expression) -> tuple[int, ...]:
     return tuple(i for i in instruction.inputs if plan.instructions[i].kind != IMAGES)
 
 
-def _noise_of(shared: Shared, group: int, noise: Noise | None):
+def _noise_of(shared: Shared, group: int, row: int, noise: Noise | None):
     """The noise that an operation really uses, so that the others compile without any."""
     if noise is None or not (shared.operation.stochastic or shared.drop_path):
         return None
     rate = (noise.drop_path, shared.drop_path) if shared.drop_path else None
-    return noise.key, group, rate
+    return noise.key, group, row, rate
 
 
-def _run(operation: Operation, params: Params, row, inputs, noise, moments) -> jax.Array:
+def _run(operation: Operation, params: Params, inputs, noise, moments) -> jax.Array:
     if noise is None:
         return operation.apply(params, *inputs, context=Context(moments=moments))
-    key, group, rate = noise
+    key, group, row, rate = noise
     key = jax.random.fold_in(jax.random.fold_in(key, group), row)
     output = operation.apply(params, *inputs, context=Context(key=key, moments=moments))
     return output if rate is None else drop_path(key, output, rate[0] * rate[1])
 
 
-def _row(stack: Params, row) -> Params:
+def _take(stack: Params, row: int) -> Params:
+    """One row of a stack: a program of its own, so that those of operations serve any stack."""
+    return _take_row(stack, row) if jax.tree.leaves(stack) else stack
+
+
+@jax.jit
+def _take_row(stack: Params, row) -> Params:
     return jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, row, 0, False), stack)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _apply(operation: Operation, stack, row, inputs, noise, moments):
-    return _run(operation, _row(stack, row), row, inputs, noise, moments)
+def _apply(operation: Operation, params, inputs, noise, moments):
+    return _run(operation, params, inputs, noise, moments)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _apply_and_record(operation: Operation, stack, row, inputs):
+def _apply_and_record(operation: Operation, params, inputs):
     context = Context(record={})
-    return operation.apply(_row(stack, row), *inputs, context=context), context.record
+    return operation.apply(params, *inputs, context=context), context.record
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _apply_vjp(operation: Operation, wanted: tuple[bool, ...], stack, row, inputs, noise):
+def _apply_vjp(operation: Operation, wanted: tuple[bool, ...], params, inputs, noise):
     def run(params, wanted_inputs):
         chosen = iter(wanted_inputs)
         given = [next(chosen) if w else x for x, w in zip(inputs, wanted, strict=True)]
-        return _run(operation, params, row, given, noise, None)
+        return _run(operation, params, given, noise, None)
 
     variable = [x for x, w in zip(inputs, wanted, strict=True) if w]
-    return jax.vjp(run, _row(stack, row), variable)
+    return jax.vjp(run, params, variable)
+
+
+@jax.jit
+def _pull(pullback, cotangent):
+    return pullback(cotangent)
+
+
+def _accumulate(gradient: Params, row: int, share: Params) -> Params:
+    return _add_row(gradient, row, share) if jax.tree.leaves(gradient) else gradient
 
 
 @functools.partial(jax.jit, donate_argnums=0)
-def _pull(gradient, row, pullback, cotangent):
-    d_params, d_inputs = pullback(cotangent)
-    return jax.tree.map(lambda g, d: g.at[row].add(d), gradient, d_params), d_inputs
+def _add_row(gradient: Params, row, share: Params) -> Params:
+    return jax.tree.map(lambda g, d: g.at[row].add(d), gradient, share)
 
 
 def _add(terms: list[jax.Array]) -> jax.Array:
