@@ -21,6 +21,17 @@ from jaxnas.searchers.rewards import RewardRecord, keep_if, new_record, observe
 from jaxnas.spaces import SearchSpace
 
 
+class ReinforceSettings(NamedTuple):
+    """The numbers of `reinforce`, each `[]`; in the state, so that they can be changed on the way.
+
+    `state._replace(settings=...)` anneals them, and `vmap` over states runs many settings at once.
+    """
+
+    baseline_decay: jax.Array
+    entropy_weight: jax.Array
+    reward_scale: jax.Array
+
+
 class ReinforceState(NamedTuple):
     """The state of REINFORCE.
 
@@ -31,6 +42,7 @@ class ReinforceState(NamedTuple):
       baseline: `[]`, the moving average of rewards.
       variance: `[]`, the moving average of squared distances from the baseline.
       updates: `int32 []`, how often the policy was updated.
+      settings: the numbers that `reinforce` was made with.
       record: the rewards seen.
     """
 
@@ -40,6 +52,7 @@ class ReinforceState(NamedTuple):
     baseline: jax.Array
     variance: jax.Array
     updates: jax.Array
+    settings: ReinforceSettings
     record: RewardRecord
 
 
@@ -47,9 +60,7 @@ class ReinforceState(NamedTuple):
 class _Config:
     policy: Policy
     optimizer: optax.GradientTransformation
-    baseline_decay: float
-    entropy_weight: float
-    reward_scale: float
+    settings: tuple[float, float, float]
     normalize_advantage: bool
 
 
@@ -101,11 +112,8 @@ def reinforce(
     is_space = isinstance(space_or_policy, SearchSpace)
     policy = lstm(space_or_policy) if is_space else space_or_policy
     optimizer = _default_optimizer() if optimizer is None else optimizer
-    return _make(
-        _Config(
-            policy, optimizer, baseline_decay, entropy_weight, reward_scale, normalize_advantage
-        )
-    )
+    settings = (float(baseline_decay), float(entropy_weight), float(reward_scale))
+    return _make(_Config(policy, optimizer, settings, normalize_advantage))
 
 
 @functools.cache
@@ -130,7 +138,8 @@ def _init(config: _Config, key: jax.Array) -> ReinforceState:
     record = new_record(config.policy.space)
     zero = jnp.zeros_like(record.best_reward)
     optimizer = config.optimizer.init(params)
-    return ReinforceState(key, params, optimizer, zero, zero, jnp.int32(0), record)
+    settings = ReinforceSettings(*(jnp.asarray(x, zero.dtype) for x in config.settings))
+    return ReinforceState(key, params, optimizer, zero, zero, jnp.int32(0), settings, record)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2))
@@ -148,8 +157,9 @@ def _tell(
 ) -> tuple[ReinforceState, Metrics]:
     record, seen, metrics = observe(state.record, architectures, rewards)
     advantages, baseline, variance = _advantages(config, state, seen.rewards)
-    gradient_fn = jax.grad(functools.partial(_loss, config), has_aux=True)
-    gradient, entropy = gradient_fn(state.policy, architectures, advantages, context)
+    gradient_fn = jax.grad(functools.partial(_loss, config.policy), has_aux=True)
+    weight = state.settings.entropy_weight
+    gradient, entropy = gradient_fn(state.policy, architectures, advantages, weight, context)
     updates, optimizer = config.optimizer.update(gradient, state.optimizer, state.policy)
     policy = optax.apply_updates(state.policy, updates)
     new = (policy, optimizer, baseline, variance, state.updates + 1)
@@ -161,7 +171,7 @@ def _tell(
         "advantage_std": jnp.std(advantages),
         "gradient_norm": optax.tree.norm(gradient),
     }
-    return ReinforceState(state.key, *kept, record), metrics
+    return ReinforceState(state.key, *kept, state.settings, record), metrics
 
 
 def _advantages(config: _Config, state: ReinforceState, rewards: jax.Array):
@@ -171,18 +181,18 @@ def _advantages(config: _Config, state: ReinforceState, rewards: jax.Array):
     baseline = jnp.where(first, mean, state.baseline)
     centred = rewards - baseline
     spread = jnp.mean(centred**2)
-    decay = config.baseline_decay
+    decay = state.settings.baseline_decay
     variance = jnp.where(first, spread, decay * state.variance + (1 - decay) * spread)
-    advantages = config.reward_scale * centred
+    advantages = state.settings.reward_scale * centred
     if config.normalize_advantage:
         # The second term: rewards that are equal but for rounding have no advantage.
         advantages = advantages / (jnp.sqrt(variance) + 1e-6 * jnp.abs(baseline) + 1e-30)
     return advantages, decay * baseline + (1 - decay) * mean, variance
 
 
-def _loss(config: _Config, params, architectures, advantages, context):
+def _loss(policy: Policy, params, architectures, advantages, entropy_weight, context):
     """The loss whose gradient is REINFORCE's, and the mean entropy."""
-    evaluation = config.policy.evaluate(params, architectures, context)
+    evaluation = policy.evaluate(params, architectures, context)
     entropy = evaluation.entropy.mean()
     gain = jnp.mean(advantages * evaluation.log_prob)
-    return -gain - config.entropy_weight * entropy, entropy
+    return -gain - entropy_weight * entropy, entropy
