@@ -1,4 +1,4 @@
-"""Runs a searcher over many seeds in one program and returns what it had found after each reward."""
+"""Runs a searcher over many seeds in one program: what had it found after each evaluation?"""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def best_so_far(
     *,
     batch: int,
     evaluations: int,
+    settings: Any = None,
+    change: Callable[[Any, Any], Any] | None = None,
 ) -> np.ndarray:
     """The best reward after each evaluation, for every seed: `[seeds, evaluations]`.
 
@@ -31,20 +33,27 @@ def best_so_far(
       data: a pytree with leading axis `[seeds]`; what `evaluate` gets.
       batch: architectures per ask.
       evaluations: how many rewards each search sees.
+      settings: a pytree with leading axis `[settings]`, to run many settings in one program; the
+        result is then `[settings, seeds, evaluations]`.
+      change: `(first state, one of the settings) -> state`.
     """
     steps = -(-evaluations // batch)
 
-    def search(key, data):
+    def search(setting, key, data):
         def step(state, _):
             state, architectures = searcher.ask(state, batch)
             rewards = evaluate(architectures, data)
             state, _ = searcher.tell(state, architectures, rewards)
             return state, rewards
 
-        _, rewards = jax.lax.scan(step, searcher.init(key), length=steps)
+        state = searcher.init(key)
+        state = state if change is None else change(state, setting)
+        _, rewards = jax.lax.scan(step, state, length=steps)
         return jax.lax.cummax(rewards.reshape(-1)[:evaluations])
 
-    return np.asarray(jax.jit(jax.vmap(search))(keys, data))
+    over_seeds = jax.vmap(search, (None, 0, 0))
+    over_all = over_seeds if settings is None else jax.vmap(over_seeds, (0, None, None))
+    return np.asarray(jax.jit(over_all)(settings, keys, data))
 
 
 def mean_interval(values: np.ndarray) -> dict[str, float]:

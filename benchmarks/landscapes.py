@@ -35,6 +35,9 @@ INTERACTION = 0.6
 IDIOSYNCRASY = 0.25
 """The standard deviation of what belongs to one architecture alone."""
 
+OFFSET = 0.5
+"""The logit of the reward of an average architecture."""
+
 
 def spaces() -> dict[str, SearchSpace]:
     """The spaces that searchers are tuned on."""
@@ -84,7 +87,7 @@ def reward(space: SearchSpace, architectures: jax.Array, landscape: Landscape) -
     Uniform architectures have a mean near 0.6; few are very bad, the best come near 1.
     """
     score = (_sum(space, architectures, landscape) - landscape.centre) / landscape.scale
-    return jax.nn.sigmoid(score + 0.5)
+    return jax.nn.sigmoid(score + OFFSET)
 
 
 def _sum(space: SearchSpace, architectures: jax.Array, landscape: Landscape) -> jax.Array:
