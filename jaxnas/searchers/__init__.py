@@ -4,12 +4,13 @@ from jaxnas.searchers.base import Searcher
 from jaxnas.searchers.evolution import EvolutionState, evolution
 from jaxnas.searchers.mutation import mutate
 from jaxnas.searchers.random import RandomState, random
-from jaxnas.searchers.reinforce import ReinforceState, reinforce
+from jaxnas.searchers.reinforce import ReinforceSettings, ReinforceState, reinforce
 from jaxnas.searchers.rewards import RewardRecord
 
 __all__ = [
     "EvolutionState",
     "RandomState",
+    "ReinforceSettings",
     "ReinforceState",
     "RewardRecord",
     "Searcher",

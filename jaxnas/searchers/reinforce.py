@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -17,8 +18,21 @@ import optax
 
 from jaxnas.policies import Policy, lstm
 from jaxnas.searchers.base import Metrics, Searcher
+from jaxnas.searchers.memory import Memory, new_memory, new_ones_first, remember
 from jaxnas.searchers.rewards import RewardRecord, keep_if, new_record, observe
 from jaxnas.spaces import SearchSpace
+
+
+class ReinforceSettings(NamedTuple):
+    """The numbers of `reinforce`, each `[]`; in the state, so that they can be changed on the way.
+
+    `state._replace(settings=...)` anneals them, and `vmap` over states runs many settings at once.
+    """
+
+    baseline_decay: jax.Array
+    entropy_weight: jax.Array
+    entropy_target: jax.Array
+    reward_scale: jax.Array
 
 
 class ReinforceState(NamedTuple):
@@ -31,6 +45,8 @@ class ReinforceState(NamedTuple):
       baseline: `[]`, the moving average of rewards.
       variance: `[]`, the moving average of squared distances from the baseline.
       updates: `int32 []`, how often the policy was updated.
+      settings: the numbers that `reinforce` was made with.
+      memory: the architectures evaluated lately.
       record: the rewards seen.
     """
 
@@ -40,17 +56,22 @@ class ReinforceState(NamedTuple):
     baseline: jax.Array
     variance: jax.Array
     updates: jax.Array
+    settings: ReinforceSettings
+    memory: Memory
     record: RewardRecord
+
+
+_CANDIDATES = 4
+"""How many architectures `ask` draws for each that it returns, to find new ones."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Config:
     policy: Policy
     optimizer: optax.GradientTransformation
-    baseline_decay: float
-    entropy_weight: float
-    reward_scale: float
+    settings: tuple[float, float, float, float]
     normalize_advantage: bool
+    memory: int
 
 
 def reinforce(
@@ -58,21 +79,28 @@ def reinforce(
     optimizer: optax.GradientTransformation | None = None,
     *,
     baseline_decay: float = 0.9,
-    entropy_weight: float = 0.01,
+    entropy_weight: float = 1.0,
+    entropy_target: float | None = None,
     reward_scale: float = 1.0,
     normalize_advantage: bool = True,
+    memory: int = 1024,
 ) -> Searcher:
     """Makes a searcher that trains a policy by REINFORCE.
 
     For a batch of rewards `R` with log-probabilities `log p` and policy entropies `H` it descends
 
-        -mean(A log p) - entropy_weight * mean(H),    A = reward_scale * (R - b) / s
+        -mean(A log p) - entropy_weight * min(mean(H), entropy_target),
+        A = reward_scale * (R - b) / s
 
     where `b` is the baseline before this batch, `b <- decay * b + (1 - decay) * mean(R)`
     afterwards, started at the mean of the first batch; and `s` is the root of the moving average
     of `(R - b)^2`, this batch included (1 without `normalize_advantage`). So the defaults do not
-    depend on the unit of the rewards. They are made for some hundreds of evaluations in batches of
-    10; those of the papers are for many thousands.
+    depend on the unit of the rewards. They are made for some hundreds of evaluations; those of the
+    papers are for many thousands. The bonus stops at `entropy_target`: the policy may settle fast,
+    but not collapse. With a `memory`, `ask` draws four times as many architectures as it needs and
+    prefers those that were not evaluated before: right where a second evaluation says nothing new,
+    wrong where rewards change over time, as with shared weights (`memory=0`). With a context
+    nothing is remembered away.
 
     To derive architectures without changing the search, sample the policy:
     `policy.sample(state.policy, key, num)`.
@@ -82,8 +110,12 @@ def reinforce(
       optimizer: any Optax optimiser; `optax.adam(0.01)` by default.
       baseline_decay: the weight of the old baseline, in [0, 1).
       entropy_weight: the weight of the entropy of the policy.
+      entropy_target: in nats; a higher entropy earns nothing more. By default 4 (some 50
+        architectures), or half of the logarithm of the size of a smaller space. `math.inf` gives
+        the bonus of the papers.
       reward_scale: multiplies the advantage.
       normalize_advantage: whether to divide by the moving standard deviation.
+      memory: how many evaluated architectures to remember; 0 for none.
 
     Raises:
       ValueError: a number out of range.
@@ -96,16 +128,18 @@ def reinforce(
         raise ValueError(f"'baseline_decay' is {baseline_decay}; it must be in [0, 1).")
     if not entropy_weight >= 0:
         raise ValueError(f"'entropy_weight' is {entropy_weight}; it must be >= 0.")
+    if memory < 0:
+        raise ValueError(f"'memory' is {memory}; it must be >= 0.")
     if not reward_scale > 0:
         raise ValueError(f"'reward_scale' is {reward_scale}; it must be > 0.")
     is_space = isinstance(space_or_policy, SearchSpace)
     policy = lstm(space_or_policy) if is_space else space_or_policy
     optimizer = _default_optimizer() if optimizer is None else optimizer
-    return _make(
-        _Config(
-            policy, optimizer, baseline_decay, entropy_weight, reward_scale, normalize_advantage
-        )
-    )
+    if entropy_target is None:
+        entropy_target = min(4.0, math.log(policy.space.count()) / 2)
+    numbers = (baseline_decay, entropy_weight, entropy_target, reward_scale)
+    settings = tuple(float(x) for x in numbers)
+    return _make(_Config(policy, optimizer, settings, normalize_advantage, memory))
 
 
 @functools.cache
@@ -129,8 +163,18 @@ def _init(config: _Config, key: jax.Array) -> ReinforceState:
     params = config.policy.init(policy_key)
     record = new_record(config.policy.space)
     zero = jnp.zeros_like(record.best_reward)
-    optimizer = config.optimizer.init(params)
-    return ReinforceState(key, params, optimizer, zero, zero, jnp.int32(0), record)
+    settings = ReinforceSettings(*(jnp.asarray(x, zero.dtype) for x in config.settings))
+    return ReinforceState(
+        key=key,
+        policy=params,
+        optimizer=config.optimizer.init(params),
+        baseline=zero,
+        variance=zero,
+        updates=jnp.int32(0),
+        settings=settings,
+        memory=new_memory(config.memory),
+        record=record,
+    )
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2))
@@ -138,8 +182,13 @@ def _ask(
     config: _Config, state: ReinforceState, num: int, context: Any = None
 ) -> tuple[ReinforceState, jax.Array]:
     key, sample_key = jax.random.split(state.key)
-    sample = config.policy.sample(state.policy, sample_key, num, context)
-    return state._replace(key=key), sample.architectures
+    # With a context each architecture belongs to its row, so that none can stand in for another.
+    choosy = config.memory > 0 and context is None
+    many = num * _CANDIDATES if choosy else num
+    architectures = config.policy.sample(state.policy, sample_key, many, context).architectures
+    if choosy:
+        architectures = new_ones_first(state.memory, architectures, num)
+    return state._replace(key=key), architectures
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -148,20 +197,27 @@ def _tell(
 ) -> tuple[ReinforceState, Metrics]:
     record, seen, metrics = observe(state.record, architectures, rewards)
     advantages, baseline, variance = _advantages(config, state, seen.rewards)
-    gradient_fn = jax.grad(functools.partial(_loss, config), has_aux=True)
-    gradient, entropy = gradient_fn(state.policy, architectures, advantages, context)
+    gradient_fn = jax.grad(functools.partial(_loss, config.policy), has_aux=True)
+    gradient, entropy = gradient_fn(
+        state.policy, architectures, advantages, state.settings, context
+    )
     updates, optimizer = config.optimizer.update(gradient, state.optimizer, state.policy)
-    policy = optax.apply_updates(state.policy, updates)
-    new = (policy, optimizer, baseline, variance, state.updates + 1)
-    old = (state.policy, state.optimizer, state.baseline, state.variance, state.updates)
-    kept = keep_if(seen.any_finite, new, old)
+    new = state._replace(
+        policy=optax.apply_updates(state.policy, updates),
+        optimizer=optimizer,
+        baseline=baseline,
+        variance=variance,
+        updates=state.updates + 1,
+        memory=remember(state.memory, architectures),
+    )
+    state = keep_if(seen.any_finite, new, state)._replace(record=record)
     metrics |= {
-        "baseline": kept[2],
+        "baseline": state.baseline,
         "entropy": entropy,
         "advantage_std": jnp.std(advantages),
         "gradient_norm": optax.tree.norm(gradient),
     }
-    return ReinforceState(state.key, *kept, record), metrics
+    return state, metrics
 
 
 def _advantages(config: _Config, state: ReinforceState, rewards: jax.Array):
@@ -171,18 +227,19 @@ def _advantages(config: _Config, state: ReinforceState, rewards: jax.Array):
     baseline = jnp.where(first, mean, state.baseline)
     centred = rewards - baseline
     spread = jnp.mean(centred**2)
-    decay = config.baseline_decay
+    decay = state.settings.baseline_decay
     variance = jnp.where(first, spread, decay * state.variance + (1 - decay) * spread)
-    advantages = config.reward_scale * centred
+    advantages = state.settings.reward_scale * centred
     if config.normalize_advantage:
         # The second term: rewards that are equal but for rounding have no advantage.
         advantages = advantages / (jnp.sqrt(variance) + 1e-6 * jnp.abs(baseline) + 1e-30)
     return advantages, decay * baseline + (1 - decay) * mean, variance
 
 
-def _loss(config: _Config, params, architectures, advantages, context):
+def _loss(policy: Policy, params, architectures, advantages, settings, context):
     """The loss whose gradient is REINFORCE's, and the mean entropy."""
-    evaluation = config.policy.evaluate(params, architectures, context)
+    evaluation = policy.evaluate(params, architectures, context)
     entropy = evaluation.entropy.mean()
     gain = jnp.mean(advantages * evaluation.log_prob)
-    return -gain - config.entropy_weight * entropy, entropy
+    bonus = settings.entropy_weight * jnp.minimum(entropy, settings.entropy_target)
+    return -gain - bonus, entropy

@@ -1,0 +1,112 @@
+"""Supernets under a user's optimiser: bad input, and how often programs are compiled."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxnas.supernets import Noise, Supernet, chain, nasbench201, ops
+from jaxnas.supernets.executors import host
+
+
+@pytest.fixture(scope="module")
+def supernet():
+    operations = {
+        "conv": lambda inputs, channels, stride: ops.relu_conv_bn(channels, 1, stride),
+        "wide": lambda inputs, channels, stride: ops.relu_conv_bn(channels, 3, stride),
+        "skip": lambda inputs, channels, stride: ops.Identity(),
+    }
+    network = chain(
+        image_shape=(4, 4, 1),
+        num_classes=2,
+        layers=4,
+        channels=2,
+        operations=operations,
+        reductions=(),
+    )
+    return Supernet(network)
+
+
+def cross_entropy(logits, labels):
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels[None]).mean()
+    return loss, (logits.argmax(-1) == labels).mean(1)
+
+
+def test_programs_are_compiled_once_per_signature_whatever_the_children(supernet):
+    params = supernet.init(jax.random.key(0))
+    images, labels = jnp.ones((4, 4, 4, 1)), jnp.array([0, 1, 0, 1])
+    gradient = supernet.value_and_grad(cross_entropy)
+    programs = (host._apply, host._apply_vjp, host._pull, host._sum)
+    before = [p._cache_size() for p in programs]
+    counts = []
+    for seed in range(4):
+        architectures = supernet.network.space.sample(jax.random.key(seed), 9)
+        supernet.apply(params, architectures, images)
+        gradient(params, architectures, images, labels)
+        counts.append([p._cache_size() - b for p, b in zip(programs, before, strict=True)])
+    # Four signatures are applied: stem, two convolutions, classifier.
+    assert counts[-1][:3] == [4, 4, 4]
+    # Cotangents of layer outputs are summed two to eight at a time.
+    assert counts[-1][3] <= 7
+    before = [p._cache_size() for p in programs[:3]]
+    for step in range(3):
+        noise = Noise(jax.random.key(step), jnp.float32(0.1 * step))
+        architectures = supernet.network.space.sample(jax.random.key(step), 9)
+        gradient(params, architectures, images, labels, noise=noise)
+    # Drop path on the two convolutions is one more program each.
+    assert host._apply_vjp._cache_size() - before[1] == 2
+
+
+def test_training_with_optax_lowers_the_loss(supernet):
+    params = supernet.init(jax.random.key(0))
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(16, 4, 4, 1)), jnp.float32)
+    labels = (images[:, 0, 0, 0] > 0).astype(jnp.int32)
+    architectures = supernet.network.space.sample(jax.random.key(1), 3)
+    optimiser = optax.adam(0.03)
+    gradient, state = supernet.value_and_grad(cross_entropy), optimiser.init(params)
+    losses = []
+    for _ in range(20):
+        (loss, accuracy), grads = gradient(params, architectures, images, labels)
+        updates, state = optimiser.update(grads, state)
+        params = optax.apply_updates(params, updates)
+        losses.append(float(loss))
+    assert accuracy.shape == (3,)
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_init_is_the_same_under_a_transformation_up_to_rounding(supernet):
+    eager = supernet.init(jax.random.key(3))
+    jitted = jax.jit(supernet.init)(jax.random.key(3))
+    for a, b in zip(jax.tree.leaves(eager), jax.tree.leaves(jitted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    several = jax.vmap(supernet.init)(jax.random.split(jax.random.key(0), 2))
+    assert all(leaf.shape[0] == 2 for leaf in jax.tree.leaves(several))
+
+
+def test_rows_of_a_stack_are_drawn_independently(supernet):
+    params = supernet.init(jax.random.key(0))
+    first = supernet.network.parameters(params, "layer_0/wide")["1"]["weights"]
+    second = supernet.network.parameters(params, "layer_1/wide")["1"]["weights"]
+    assert first.shape == (3, 3, 2, 2)
+    assert not np.allclose(first, second)
+
+
+def test_an_unknown_executor_is_named(supernet):
+    with pytest.raises(ValueError, match="executor 'gpu' is not one of"):
+        Supernet(supernet.network, executor="gpu")
+
+
+def test_images_of_another_shape_are_refused(supernet):
+    params = supernet.init(jax.random.key(0))
+    with pytest.raises(ValueError, match=r"images have shape \[2, 5, 4, 1\].*\[B, 4, 4, 1\]"):
+        supernet.apply(params, [[0] * 4], jnp.zeros((2, 5, 4, 1)))
+    with pytest.raises(ValueError, match="images have shape"):
+        supernet.value_and_grad(cross_entropy)(params, [[0] * 4], jnp.zeros((4, 4, 1)), None)
+
+
+def test_the_plan_of_another_network_is_refused(supernet):
+    other = nasbench201(image_shape=(4, 4, 1), num_classes=2, cells=1, channels=2)
+    plan = Supernet(other).plan([[0] * 6])
+    with pytest.raises(ValueError, match="made for a network 'nasbench201'"):
+        supernet.apply((), plan, jnp.zeros((2, 4, 4, 1)))
