@@ -27,23 +27,27 @@ def config(variant: str = "") -> Config:
         time="under 4 minutes, compilation included",
         network=EnasMicroConfig(cells=2, nodes=2 if smoke else 3, channels=4 if smoke else 8),
         search=SearchConfig(
-            epochs=1 if smoke else 12,
-            batch_size=50,
-            children=2 if smoke else 3,
-            policy_updates=2 if smoke else 10,
+            epochs=1 if smoke else 24,
+            warmup_epochs=0 if smoke else 12,
+            batch_size=100,
+            children=2,
+            policy_updates=2 if smoke else 6,
             policy_children=4 if smoke else 10,
             reward_batch_size=128,
             random_children=4 if smoke else 10,
-            optimizer=OptimizerConfig(learning_rate=0.1, final_learning_rate=0.001),
+            optimizer=OptimizerConfig(learning_rate=0.2, final_learning_rate=0.001),
             augmentation=SHIFT,
         ),
         derive=DeriveConfig(
             samples=8 if smoke else 50, retrain=1 if smoke else 3, random=2 if smoke else 5
         ),
         train=TrainConfig(
-            epochs=1 if smoke else 15,
-            batch_size=50,
-            optimizer=OptimizerConfig(learning_rate=0.1, final_learning_rate=0.0001),
+            epochs=1 if smoke else 30,
+            batch_size=100,
+            optimizer=OptimizerConfig(
+                learning_rate=0.3, final_learning_rate=0.0001, weight_decay=1e-3
+            ),
             augmentation=SHIFT,
+            label_smoothing=0.1,
         ),
     )
