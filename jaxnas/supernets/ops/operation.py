@@ -133,7 +133,7 @@ class FromNNX(Operation):
         from flax import nnx
 
         module = self.make(shapes[0], nnx.Rngs(key))
-        params, rest = nnx.split(module, nnx.Param, ...)[1:]
+        _, params, *rest = nnx.split(module, nnx.Param, ...)
         if jax.tree.leaves(rest):
             raise ValueError(
                 "from_nnx: the module keeps state besides its parameters; use batch statistics "
