@@ -8,22 +8,25 @@ from sklearn.datasets import load_digits
 from jaxnas.supernets import Supernet, chain
 from jaxnas.supernets.ops import Function
 
-FUNCTIONS = {  # each maps images [B, H, W, C] by a matrix [C, C] of its own
+
+def draw(key, shape):
+    """The matrix `[C, C]` of an operation on images `[H, W, C]`."""
+    return jax.random.normal(key, (shape[-1], shape[-1])) / shape[-1] ** 0.5
+
+
+FUNCTIONS = {
     "sine": lambda w, x: jnp.sin(x @ w),
     "rows": lambda w, x: x + jax.nn.relu((x - jnp.roll(x, 1, axis=1)) @ w),
     "columns": lambda w, x: x + jax.nn.relu((x - jnp.roll(x, 1, axis=2)) @ w),
 }
-
-
-def draw(key, shape):  # the matrix of an operation on images [H, W, C]
-    return jax.random.normal(key, (shape[-1], shape[-1])) / shape[-1] ** 0.5
+OPERATIONS = {name: Function(name, draw, apply) for name, apply in FUNCTIONS.items()}
 
 
 def main(steps: int = 300, layers: int = 3) -> tuple[dict, float]:
     """Trains shared weights on random children; returns the best of 32 and its accuracy."""
     x, y = (jnp.asarray(a, jnp.float32) for a in load_digits(return_X_y=True))
     x, y = x.reshape(-1, 8, 8, 1) / 16, y.astype(int)
-    own = {k: lambda *_, op=Function(k, draw, f): op for k, f in FUNCTIONS.items()}
+    own = {name: lambda *_, name=name: OPERATIONS[name] for name in OPERATIONS}
     sizes = {"image_shape": (8, 8, 1), "num_classes": 10, "layers": layers}
     network = chain(**sizes, operations=own, reductions=())
     supernet, optimiser = Supernet(network), optax.adam(2e-2)
