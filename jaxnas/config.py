@@ -7,78 +7,34 @@ repeat it. Files in `configs/` return these; `--set KEY=VALUE` overrides single 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, Literal
+import math
+from typing import Literal
 
+from jaxnas.config_checks import one_of, real, whole
 from jaxnas.data.augment import Augmentation
-from jaxnas.supernets import Network, networks
-from jaxnas.supernets.ops.operation import Shape
+from jaxnas.network_configs import (
+    ChainConfig,
+    EnasMacroConfig,
+    EnasMicroConfig,
+    NasBench201Config,
+    NetworkConfig,
+)
 
-
-@dataclasses.dataclass(frozen=True)
-class ChainConfig:
-    """A chain of `layers` choices; see `jaxnas.supernets.chain`."""
-
-    kind: Literal["chain"] = "chain"
-    layers: int = 12
-    channels: int = 16
-    dropout: float = 0.0
-
-    def build(self, image_shape: Shape, num_classes: int) -> Network:
-        """The network for images of a shape."""
-        return _build(networks.chain, self, image_shape, num_classes)
-
-
-@dataclasses.dataclass(frozen=True)
-class EnasMicroConfig:
-    """Searched cells; see `jaxnas.supernets.enas_micro`."""
-
-    kind: Literal["enas_micro"] = "enas_micro"
-    cells: int = 6
-    nodes: int = 5
-    channels: int = 20
-    dropout: float = 0.1
-
-    def build(self, image_shape: Shape, num_classes: int) -> Network:
-        """The network for images of a shape."""
-        return _build(networks.enas_micro, self, image_shape, num_classes)
-
-
-@dataclasses.dataclass(frozen=True)
-class EnasMacroConfig:
-    """Searched layers with skip connections; see `jaxnas.supernets.enas_macro`."""
-
-    kind: Literal["enas_macro"] = "enas_macro"
-    layers: int = 12
-    channels: int = 36
-    dropout: float = 0.1
-
-    def build(self, image_shape: Shape, num_classes: int) -> Network:
-        """The network for images of a shape."""
-        return _build(networks.enas_macro, self, image_shape, num_classes)
-
-
-@dataclasses.dataclass(frozen=True)
-class NasBench201Config:
-    """The cell of NAS-Bench-201; see `jaxnas.supernets.nasbench201`."""
-
-    kind: Literal["nasbench201"] = "nasbench201"
-    cells: int = 5
-    channels: int = 16
-    affine: bool = False
-
-    def build(self, image_shape: Shape, num_classes: int) -> Network:
-        """The network for images of a shape."""
-        return _build(networks.nasbench201, self, image_shape, num_classes)
-
-
-def _build(make: Callable[..., Network], config: Any, image_shape: Shape, num_classes: int):
-    options = dataclasses.asdict(config)
-    del options["kind"]
-    return make(image_shape=image_shape, num_classes=num_classes, **options)
-
-
-NetworkConfig = ChainConfig | EnasMacroConfig | EnasMicroConfig | NasBench201Config
+__all__ = [
+    "Augmentation",
+    "ChainConfig",
+    "Config",
+    "DataConfig",
+    "DeriveConfig",
+    "EnasMacroConfig",
+    "EnasMicroConfig",
+    "NasBench201Config",
+    "NetworkConfig",
+    "OptimizerConfig",
+    "SearchConfig",
+    "SearcherConfig",
+    "TrainConfig",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +55,10 @@ class DataConfig:
     validation: int | None = None
     test: int | None = None
     validation_fraction: float | None = None
+
+    def __post_init__(self):
+        whole("data", self, 1, "train", "validation", "test")
+        real("data", self, 0, 1, "validation_fraction", above=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +81,12 @@ class OptimizerConfig:
     weight_decay: float = 2e-4
     clip: float = 5.0
     restart_epochs: int = 0
+
+    def __post_init__(self):
+        real("optimizer", self, 0, math.inf, "learning_rate", above=True)
+        real("optimizer", self, 0, math.inf, "final_learning_rate", "weight_decay", "clip")
+        real("optimizer", self, 0, 0.999999, "momentum")
+        whole("optimizer", self, 0, "restart_epochs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +122,12 @@ class SearchConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
     augmentation: Augmentation = Augmentation()
 
+    def __post_init__(self):
+        whole("search", self, 0, "warmup_epochs", "policy_updates", "random_children")
+        whole("search", self, 1, "epochs", "batch_size", "children")
+        whole("search", self, 1, "policy_children", "reward_batch_size")
+        one_of("search", self, "interleave", "epoch", "step")
+
 
 @dataclasses.dataclass(frozen=True)
 class SearcherConfig:
@@ -183,6 +155,11 @@ class SearcherConfig:
     share_heads: bool = False
     population: int | None = None
 
+    def __post_init__(self):
+        one_of("searcher", self, "name", "reinforce", "evolution", "random")
+        real("searcher", self, 0, math.inf, "learning_rate", "temperature", above=True)
+        whole("searcher", self, 1, "hidden", "population")
+
 
 @dataclasses.dataclass(frozen=True)
 class DeriveConfig:
@@ -198,6 +175,10 @@ class DeriveConfig:
     samples: int = 50
     retrain: int = 3
     random: int = 5
+
+    def __post_init__(self):
+        whole("derive", self, 1, "samples", "retrain")
+        whole("derive", self, 0, "random")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,6 +204,10 @@ class TrainConfig:
     label_smoothing: float = 0.0
     inherit: bool = False
     recalibration_batches: int = 8
+
+    def __post_init__(self):
+        whole("train", self, 1, "epochs", "batch_size", "recalibration_batches")
+        real("train", self, 0, 0.99, "drop_path", "label_smoothing")
 
 
 @dataclasses.dataclass(frozen=True)

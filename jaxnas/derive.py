@@ -1,7 +1,7 @@
 """From a trained supernet to final children: sample many, rank them by shared weights.
 
 Source: Pham et al. 2018, ENAS (arXiv:1802.03268), section 2.2, "deriving architectures". The
-paper ranks on one validation minibatch; here the whole validation split is used.
+paper ranks on one validation minibatch; here every full batch of the validation split is used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jaxnas.evaluators.shared import shared
 
 
 class Candidates(NamedTuple):
-    """Distinct architectures and their shared-weight validation accuracy, best first.
+    """Architectures and their shared-weight validation accuracy, best first.
 
     Attributes:
       architectures: `int32 [A, T]`.
@@ -39,22 +39,27 @@ def derive(engine: Engine, state: SearchState, data: DeviceData, num: int) -> Ca
       num: how many to sample.
     """
     _, sampled = engine.searcher.ask(state.searcher, num)
-    return rank(engine, state, data, np.asarray(sampled))
+    return rank(engine, state, data, np.unique(np.asarray(sampled), axis=0))
 
 
 def rank(
     engine: Engine, state: SearchState, data: DeviceData, architectures: np.ndarray
 ) -> Candidates:
-    """Ranks the distinct of some architectures `[N, T]` by shared weights on validation data."""
-    distinct = np.unique(architectures, axis=0)
-    images = _standardised(data)
-    size = min(engine.config.reward_batch_size, len(images))
+    """Ranks architectures `[N, T]` by shared weights on validation data.
+
+    Children are normalised by the statistics of batches of `search.reward_batch_size` images, as
+    in the search; what does not fill a batch at the end of the split is left out.
+    """
     evaluate = shared(
-        engine.supernet, state.params, images, data.validation.labels, batch_size=size
+        engine.supernet,
+        state.params,
+        _standardised(data),
+        data.validation.labels,
+        batch_size=engine.config.reward_batch_size,
     )
-    accuracies = np.asarray(evaluate(distinct))
+    accuracies = np.asarray(evaluate(architectures))
     order = np.argsort(-np.nan_to_num(accuracies, nan=-1.0), kind="stable")
-    return Candidates(distinct[order], accuracies[order])
+    return Candidates(architectures[order], accuracies[order])
 
 
 @jax.jit

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.config import SearchConfig
-from jaxnas.data import Augmentation, Dataset, augment
+from jaxnas.data import Augmentation, DataError, Dataset, augment
 from jaxnas.data.batches import batch_indices, batches_per_epoch, gather, normalize
 from jaxnas.evaluators.shared import shared
 from jaxnas.objectives import accuracy, cross_entropy
@@ -73,6 +73,15 @@ def device_data(dataset: Dataset) -> DeviceData:
     return DeviceData(*arrays, jnp.asarray(dataset.mean), jnp.asarray(dataset.std))
 
 
+def check_batch(field: str, size: int, split: str, available: int) -> None:
+    """Raises `DataError`, which names the field, where a split holds no whole batch."""
+    if size > available:
+        raise DataError(
+            f"{field} is {size}, but the {split} split has {available} images: give {available} "
+            "or less."
+        )
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Engine:
     """The pure functions of one search, made for sizes that are known.
@@ -85,7 +94,7 @@ class Engine:
       validation_size: images in the validation split.
 
     Raises:
-      DataError: a batch larger than its split.
+      ValueError: a batch larger than its split, or more epochs of warm-up than epochs.
 
     Example:
       >>> engine = Engine(supernet, searcher, config, 1000, 400)  # doctest: +SKIP
@@ -101,8 +110,15 @@ class Engine:
     validation_size: int
 
     def __post_init__(self):
-        batches_per_epoch(self.train_size, self.config.batch_size)
-        batches_per_epoch(self.validation_size, self.config.reward_batch_size)
+        config = self.config
+        check_batch("search.batch_size", config.batch_size, "train", self.train_size)
+        rewards = "search.reward_batch_size", config.reward_batch_size
+        check_batch(*rewards, "validation", self.validation_size)
+        if config.warmup_epochs > config.epochs:
+            raise ValueError(
+                f"search.warmup_epochs is {config.warmup_epochs}, but search.epochs is "
+                f"{config.epochs}: give no more warm-up than epochs."
+            )
 
     @functools.cached_property
     def weight_steps(self) -> int:

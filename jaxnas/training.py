@@ -20,7 +20,7 @@ import numpy as np
 from jaxnas.config import TrainConfig
 from jaxnas.data.augment import augment
 from jaxnas.data.batches import batch_indices, batches_per_epoch, gather, normalize
-from jaxnas.engine import DeviceData, Split
+from jaxnas.engine import DeviceData, Split, check_batch
 from jaxnas.objectives import accuracy, cross_entropy
 from jaxnas.optimizers import apply_gradient, make_optimizer
 from jaxnas.supernets import Network, Noise, Plan, Supernet
@@ -67,7 +67,7 @@ class Trainer:
     train_size: int
 
     def __post_init__(self):
-        batches_per_epoch(self.train_size, self.config.batch_size)
+        check_batch("train.batch_size", self.config.batch_size, "train", self.train_size)
 
     @property
     def epoch_steps(self) -> int:
@@ -146,16 +146,19 @@ class Trainer:
         """The accuracy of a trained child on a split, normalised by its own measured moments.
 
         Every image counts: the last batch is filled up, and the filling is not counted. A child
-        that diverged has accuracy NaN.
+        that diverged, or whose logits are not finite, has accuracy NaN.
         """
         if trained.diverged:
-            return float("nan")
+            return math.nan
         plan, count = Supernet(self.network).plan([architecture]), split.labels.shape[0]
         hits = 0
         for start in range(0, count, batch_size):
             images, labels = _filled_batch(split, data, start, batch_size)
             logits = host.forward(plan, trained.params, images, moments=trained.moments)[0]
-            correct = np.asarray(logits).argmax(-1) == np.asarray(labels)
+            logits = np.asarray(logits)
+            if not np.isfinite(logits).all():
+                return math.nan
+            correct = logits.argmax(-1) == np.asarray(labels)
             hits += int(correct[: count - start].sum())
         return hits / count
 

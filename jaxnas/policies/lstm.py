@@ -191,14 +191,13 @@ def _evaluate(
     return Evaluation(steps.log_prob.sum(0), steps.entropy.sum(0), probabilities)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+# Not jitted themselves: they share the program of `_evaluate`.
 def _log_prob(
     config: _Config, params: Params, architectures: Any, context: Any = None
 ) -> jax.Array:
     return _evaluate(config, params, architectures, context).log_prob
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def _entropy(config: _Config, params: Params, architectures: Any, context: Any = None) -> jax.Array:
     return _evaluate(config, params, architectures, context).entropy
 

@@ -66,11 +66,9 @@ def _evaluate(
     )
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def _log_prob(space: SearchSpace, params: Params, architectures: Any, context: Any = None):
     return _evaluate(space, params, architectures).log_prob
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def _entropy(space: SearchSpace, params: Params, architectures: Any, context: Any = None):
     return _evaluate(space, params, architectures).entropy

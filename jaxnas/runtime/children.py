@@ -82,9 +82,12 @@ class ChildrenPhase:
         """Trains every child that is not trained yet, and returns the records of all of them."""
         epochs = self.experiment.config.train.epochs
         progress.phase("train", epochs * len(self.tasks))
+        # Lines of a child that was half trained when its process died are written anew.
+        done = sum(self._path(task).is_file() for task in self.tasks)
+        metrics.rewind(self.experiment.engine.total_steps + done * epochs - 1)
         records = []
         for task in self.tasks:
-            path = self.folder / saved_child.CHILDREN / f"{task.name}.json"
+            path = self._path(task)
             if path.is_file():
                 progress.advance(steps=epochs)
             else:
@@ -95,6 +98,9 @@ class ChildrenPhase:
                 timing.save("train")
             records.append(from_json(json.loads(path.read_text())))
         return records
+
+    def _path(self, task: Task) -> pathlib.Path:
+        return self.folder / saved_child.CHILDREN / f"{task.name}.json"
 
     def _train(self, task: Task, metrics, progress, timing) -> TrainedChild:
         config = self.experiment.config.train

@@ -12,14 +12,13 @@ import functools
 from typing import Any
 
 import jax
-import numpy as np
 import optax
 
 from jaxnas import searchers
 from jaxnas.config import Config, SearcherConfig
 from jaxnas.data import Dataset
 from jaxnas.derive import Candidates, derive, random_children, rank
-from jaxnas.engine import DeviceData, Engine, SearchState, device_data
+from jaxnas.engine import DeviceData, Engine, SearchState, check_batch, device_data
 from jaxnas.policies import lstm
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.metrics import MetricsWriter
@@ -48,7 +47,8 @@ def make_searcher(space: SearchSpace, config: SearcherConfig) -> Searcher:
     )
     optimizer = None if config.learning_rate is None else optax.adam(config.learning_rate)
     given = _given(entropy_weight=config.entropy_weight, baseline_decay=config.baseline_decay)
-    return searchers.reinforce(policy, optimizer, **given)
+    # No memory: with shared weights a second evaluation of an architecture says something new.
+    return searchers.reinforce(policy, optimizer, memory=0, **given)
 
 
 def _given(**options: Any) -> dict[str, Any]:
@@ -73,6 +73,13 @@ class Experiment:
     def __post_init__(self):
         self.engine  # noqa: B018  build now: what does not fit fails before any work
         self.final_network  # noqa: B018
+        train, sizes = self.config.train, self.dataset.sizes
+        check_batch("train.batch_size", train.batch_size, "train", sizes["train"])
+        if self.config.derive.retrain > self.config.derive.samples:
+            raise ValueError(
+                f"derive.retrain is {self.config.derive.retrain}, but derive.samples is "
+                f"{self.config.derive.samples}: sample at least as many as are retrained."
+            )
 
     @functools.cached_property
     def network(self) -> Network:
@@ -144,31 +151,33 @@ class Experiment:
         key = self.key("search")
         found = checkpoints.restore(jax.eval_shape(self.engine.init, key))
         step, state = found if found is not None else (0, self.engine.init(key))
-        metrics.rewind(step - 1)
+        if step < self.engine.total_steps:
+            metrics.rewind(step - 1)
         return state
 
     def _save(self, checkpoints: Checkpoints, timing: Timing, state: SearchState) -> None:
-        step = int(state.step)
-        if step not in checkpoints.steps():
-            checkpoints.save(step, state)
+        checkpoints.save(int(state.step), state)
         timing.save("search")
 
     def candidates(self, state: SearchState) -> tuple[Candidates, Candidates]:
         """The children to train: the best of the searcher's samples, and uniform ones."""
         config = self.config.derive
         best = derive(self.engine, state, self.data, config.samples)
-        uniform = random_children(self.engine, self.key("random"), config.random)
-        ranked = rank(self.engine, state, self.data, uniform) if config.random else best
         top = Candidates(best.architectures[: config.retrain], best.accuracies[: config.retrain])
-        return top, ranked if config.random else Candidates(uniform, np.zeros(0, np.float32))
+        if not config.random:
+            return top, Candidates(best.architectures[:0], best.accuracies[:0])
+        uniform = random_children(self.engine, self.key("random"), config.random)
+        return top, rank(self.engine, state, self.data, uniform)
 
 
 def _flush(pending: list, metrics: MetricsWriter, progress: Progress) -> None:
-    for step, measured in pending:
+    while pending:
+        step, measured = pending[0]
         values = {
             name: float(value) if isinstance(value, jax.Array) else value
             for name, value in measured.items()
         }
+        # Taken off first: Ctrl-C here must not write a line twice.
+        del pending[0]
         metrics.write(step, values)
         progress.advance({name: values[name] for name in _SHOWN if name in values})
-    pending.clear()

@@ -152,8 +152,8 @@ class Network:
         """For each key, the key under which a plan applies it.
 
         Operations without parameters (pooling, say) do the same thing wherever they stand, so the
-        first of its kind, with the same share of drop path, stands for all of them. One that normalises has its own moments in each
-        place.
+        first of its kind, with the same share of drop path, stands for all of them. One that
+        normalises has its own moments in each place.
         """
         first: dict[Any, Key] = {}
         canonical = {}

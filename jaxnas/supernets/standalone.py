@@ -44,18 +44,18 @@ class Standalone:
         moments = None if self.moments is None else self.moments.get(key, {})
         output, record = _apply(shared.operation, self.lookup(key), inputs, noise_key, moments)
         if self.record is not None and jax.tree.leaves(record):
-            self._keep(key, record)
+            self._keep(self.record, key, record)
         if self.noise is None or noise_key is None or not shared.drop_path:
             return output
         return drop_path(noise_key, output, self.noise.drop_path * shared.drop_path)
 
-    def _keep(self, key: Key, record: Any) -> None:
-        if key in self.record:
+    def _keep(self, kept: dict[Key, Any], key: Key, record: Any) -> None:
+        if key in kept:
             raise ValueError(
                 f"the child of {self.network.name!r} applies {key!r} more than once, so its "
                 "normalisation has no moments of its own."
             )
-        self.record[key] = record
+        kept[key] = record
 
     def add(self, *inputs: jax.Array) -> jax.Array:
         """The sum of arrays."""

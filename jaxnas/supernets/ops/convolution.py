@@ -70,25 +70,34 @@ def _library_backward(stride, x, weights, gradient):
 
 
 def _cpu_backward(stride, x, weights, gradient):
-    pad = weights.shape[0] // 2
-    gradient = lax.optimization_barrier(dilate(gradient, stride, x.shape[1:3]))
     flipped = lax.optimization_barrier(jnp.swapaxes(weights[::-1, ::-1], 2, 3))
     images = lax.optimization_barrier(jnp.transpose(x, (3, 1, 2, 0)))
     kernel = lax.optimization_barrier(jnp.transpose(gradient, (1, 2, 0, 3)))
-    d_weights = lax.conv_general_dilated(
-        images, kernel, (1, 1), ((pad, pad), (pad, pad)), dimension_numbers=_DIMENSIONS
+    image_padding, kernel_padding = _gradient_paddings(stride, weights.shape[0], x, gradient)
+    dx = lax.conv_general_dilated(
+        gradient, flipped, (1, 1), image_padding, (stride, stride), dimension_numbers=_DIMENSIONS
     )
-    return _library(gradient, flipped, 1), jnp.transpose(d_weights, (1, 2, 0, 3))
+    d_weights = lax.conv_general_dilated(
+        images,
+        kernel,
+        (1, 1),
+        kernel_padding,
+        rhs_dilation=(stride, stride),
+        dimension_numbers=_DIMENSIONS,
+    )
+    return dx, jnp.transpose(d_weights, (1, 2, 0, 3))
+
+
+def _gradient_paddings(stride, size, x, gradient):
+    """The paddings that give the image's gradient its size, and the kernel's gradient its own.
+
+    Both read the output's gradient with `stride - 1` zeros between its pixels.
+    """
+    pad, sizes = size // 2, list(zip(x.shape[1:3], gradient.shape[1:3], strict=True))
+    spread = [(inputs, (outputs - 1) * stride + 1) for inputs, outputs in sizes]
+    image = [(pad, inputs + pad - outputs) for inputs, outputs in spread]
+    kernel = [(pad, outputs + pad - inputs) for inputs, outputs in spread]
+    return image, kernel
 
 
 _convolution.defvjp(_forward, _backward)
-
-
-def dilate(gradient: jax.Array, stride: int, size: tuple[int, int]) -> jax.Array:
-    """Spreads a strided output's gradient `[B, h, w, C]` over the input grid `[B, H, W, C]`."""
-    if stride == 1:
-        return gradient
-    spread = (0, stride - 1, stride - 1)
-    zero = jnp.zeros((), gradient.dtype)
-    padded = lax.pad(gradient, zero, ((0, 0, 0), spread, spread, (0, 0, 0)))
-    return padded[:, : size[0], : size[1]]

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnas.supernets.ops.convolution import check_kernel, dilate
+from jaxnas.supernets.ops.convolution import check_kernel
 
 _FOLDS = 8
 
@@ -91,7 +91,7 @@ def _library_backward(stride, x, weights, gradient):
 
 def _cpu_backward(stride, x, weights, gradient):
     x, gradient = lax.optimization_barrier((x, gradient))
-    spread = lax.optimization_barrier(dilate(gradient, stride, x.shape[1:3]))
+    spread = lax.optimization_barrier(_dilate(gradient, stride, x.shape[1:3]))
     return _shift_and_add(1, spread, weights[::-1, ::-1]), _weight_gradient(
         stride, x, weights.shape[0], gradient
     )
@@ -108,6 +108,16 @@ def _weight_gradient(stride, x, size, gradient):
         partial = functools.reduce(jnp.add, list(folded))
         taps.append(jnp.ones(partial.shape[:1], x.dtype) @ partial)
     return jnp.stack(taps).reshape(size, size, channels)
+
+
+def _dilate(gradient: jax.Array, stride: int, size: tuple[int, int]) -> jax.Array:
+    """Spreads a strided output's gradient `[B, h, w, C]` over the input grid `[B, H, W, C]`."""
+    if stride == 1:
+        return gradient
+    spread = (0, stride - 1, stride - 1)
+    zero = jnp.zeros((), gradient.dtype)
+    padded = lax.pad(gradient, zero, ((0, 0, 0), spread, spread, (0, 0, 0)))
+    return padded[:, : size[0], : size[1]]
 
 
 _depthwise.defvjp(_forward, _backward)

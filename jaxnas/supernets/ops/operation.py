@@ -132,7 +132,8 @@ class FromNNX(Operation):
         """The module's parameters as a pure dictionary."""
         from flax import nnx
 
-        _, params, rest = nnx.split(self.make(shapes[0], nnx.Rngs(key)), nnx.Param, ...)
+        module = self.make(shapes[0], nnx.Rngs(key))
+        _, params, *rest = nnx.split(module, nnx.Param, ...)
         if jax.tree.leaves(rest):
             raise ValueError(
                 "from_nnx: the module keeps state besides its parameters; use batch statistics "

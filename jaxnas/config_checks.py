@@ -1,0 +1,74 @@
+"""Checks of a configuration's values, so that a bad one fails before any work is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from typing import Any
+
+
+def whole(section: str, config: Any, minimum: int, *names: str) -> None:
+    """Checks that fields are whole numbers of at least `minimum`; `None` passes where it is the default.
+
+    Args:
+      section: what stands before a field's name in messages.
+      config: the dataclass.
+      minimum: the smallest allowed number.
+      *names: the fields.
+
+    Raises:
+      ValueError: one is not; the message names it.
+    """
+    for name in names:
+        value = getattr(config, name)
+        good = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not _absent(config, name) and not (good and value >= minimum):
+            raise ValueError(
+                f"{section}.{name} is {value!r}: give a whole number of {minimum} or more."
+            )
+
+
+def real(
+    section: str, config: Any, low: float, high: float, *names: str, above: bool = False
+) -> None:
+    """Checks that fields are finite numbers from `low` to `high`; `None` passes where it is the default.
+
+    Args:
+      section: what stands before a field's name in messages.
+      config: the dataclass.
+      low: the smallest allowed number.
+      high: the largest; infinity for no bound.
+      *names: the fields.
+      above: whether `low` itself is not allowed.
+
+    Raises:
+      ValueError: one is not; the message names it.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if _absent(config, name):
+            continue
+        good = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if (
+            not good
+            or not math.isfinite(value)
+            or not low <= value <= high
+            or (above and value == low)
+        ):
+            least = f"above {low:g}" if above else f"from {low:g}"
+            most = "" if high == math.inf else f" to {high:g}"
+            raise ValueError(f"{section}.{name} is {value!r}: give a number {least}{most}.")
+
+
+def _absent(config: Any, name: str) -> bool:
+    """Whether a field that may be left open is."""
+    (field,) = (field for field in dataclasses.fields(config) if field.name == name)
+    return getattr(config, name) is None and field.default is None
+
+
+def one_of(section: str, config: Any, name: str, *allowed: str) -> None:
+    """Checks that a field is one of some words; raises `ValueError` that lists them."""
+    value = getattr(config, name)
+    if value not in allowed:
+        raise ValueError(f"{section}.{name} is {value!r}: give one of {', '.join(allowed)}.")

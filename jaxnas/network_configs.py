@@ -1,0 +1,93 @@
+"""Networks as plain values: which one, and how large."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal
+
+from jaxnas.config_checks import real, whole
+from jaxnas.supernets import Network, networks
+from jaxnas.supernets.ops.operation import Shape
+
+
+@dataclasses.dataclass(frozen=True)
+class ChainConfig:
+    """A chain of `layers` choices; see `jaxnas.supernets.chain`."""
+
+    kind: Literal["chain"] = "chain"
+    layers: int = 12
+    channels: int = 16
+    dropout: float = 0.0
+
+    def __post_init__(self):
+        whole("network", self, 1, "layers", "channels")
+        real("network", self, 0, 0.99, "dropout")
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return _build(networks.chain, self, image_shape, num_classes)
+
+
+@dataclasses.dataclass(frozen=True)
+class EnasMicroConfig:
+    """Searched cells; see `jaxnas.supernets.enas_micro`."""
+
+    kind: Literal["enas_micro"] = "enas_micro"
+    cells: int = 6
+    nodes: int = 5
+    channels: int = 20
+    dropout: float = 0.1
+
+    def __post_init__(self):
+        whole("network", self, 2, "cells")
+        whole("network", self, 1, "nodes", "channels")
+        real("network", self, 0, 0.99, "dropout")
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return _build(networks.enas_micro, self, image_shape, num_classes)
+
+
+@dataclasses.dataclass(frozen=True)
+class EnasMacroConfig:
+    """Searched layers with skip connections; see `jaxnas.supernets.enas_macro`."""
+
+    kind: Literal["enas_macro"] = "enas_macro"
+    layers: int = 12
+    channels: int = 36
+    dropout: float = 0.1
+
+    def __post_init__(self):
+        whole("network", self, 1, "layers", "channels")
+        real("network", self, 0, 0.99, "dropout")
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return _build(networks.enas_macro, self, image_shape, num_classes)
+
+
+@dataclasses.dataclass(frozen=True)
+class NasBench201Config:
+    """The cell of NAS-Bench-201; see `jaxnas.supernets.nasbench201`."""
+
+    kind: Literal["nasbench201"] = "nasbench201"
+    cells: int = 5
+    channels: int = 16
+    affine: bool = False
+
+    def __post_init__(self):
+        whole("network", self, 1, "cells", "channels")
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return _build(networks.nasbench201, self, image_shape, num_classes)
+
+
+def _build(make: Callable[..., Network], config: Any, image_shape: Shape, num_classes: int):
+    options = dataclasses.asdict(config)
+    del options["kind"]
+    return make(image_shape=image_shape, num_classes=num_classes, **options)
+
+
+NetworkConfig = ChainConfig | EnasMacroConfig | EnasMicroConfig | NasBench201Config
