@@ -6,6 +6,7 @@ Exit codes: 0, 1 for a failure, 2 for bad usage.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -18,7 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
       arguments: the words after `jaxnas`; those of the process by default.
     """
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(words)
+    options.line = shlex.join(["jaxnas", *words])
     # Only now: help and usage errors need no JAX.
     from jaxnas.data import DataError
     from jaxnas.runtime import commands
@@ -55,11 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _with_config(parser: argparse.ArgumentParser) -> None:
+def _with_config(parser: argparse.ArgumentParser, default: str | None = "enas_digits") -> None:
     parser.add_argument(
         "config",
         nargs="?",
-        default="enas_digits",
+        default=default,
         help="name of a shipped config or path of a config file, with :smoke for its smallest "
         "variant (default: enas_digits)",
     )
@@ -77,7 +80,8 @@ def _with_config(parser: argparse.ArgumentParser) -> None:
 
 def _search(commands) -> None:
     parser = commands.add_parser("search", help="search, train the best children, report")
-    _with_config(parser)
+    # None: with --resume, the run's own.
+    _with_config(parser, default=None)
     parser.add_argument("--run-dir", metavar="DIR", help="the run folder")
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")

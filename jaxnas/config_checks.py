@@ -9,7 +9,7 @@ from typing import Any
 
 
 def whole(section: str, config: Any, minimum: int, *names: str) -> None:
-    """Checks that fields are whole numbers of at least `minimum`; `None` passes where it is the default.
+    """Checks that fields are whole numbers of at least `minimum`; a default `None` passes.
 
     Args:
       section: what stands before a field's name in messages.
@@ -32,7 +32,7 @@ def whole(section: str, config: Any, minimum: int, *names: str) -> None:
 def real(
     section: str, config: Any, low: float, high: float, *names: str, above: bool = False
 ) -> None:
-    """Checks that fields are finite numbers from `low` to `high`; `None` passes where it is the default.
+    """Checks that fields are finite numbers from `low` to `high`; a default `None` passes.
 
     Args:
       section: what stands before a field's name in messages.

@@ -63,14 +63,11 @@ class DeviceData(NamedTuple):
 
 def device_data(dataset: Dataset) -> DeviceData:
     """Puts the train and validation splits of a data set on the default device."""
-    arrays = [
-        Split(jnp.asarray(images), jnp.asarray(labels))
-        for images, labels in (
-            (dataset.train_images, dataset.train_labels),
-            (dataset.validation_images, dataset.validation_labels),
-        )
-    ]
-    return DeviceData(*arrays, jnp.asarray(dataset.mean), jnp.asarray(dataset.std))
+    train = Split(jnp.asarray(dataset.train_images), jnp.asarray(dataset.train_labels))
+    validation = Split(
+        jnp.asarray(dataset.validation_images), jnp.asarray(dataset.validation_labels)
+    )
+    return DeviceData(train, validation, jnp.asarray(dataset.mean), jnp.asarray(dataset.std))
 
 
 def check_batch(field: str, size: int, split: str, available: int) -> None:

@@ -6,43 +6,40 @@ are stored to logits, so that any Flax user can call, train on, or save it witho
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from jaxnas.data.batches import normalize
 from jaxnas.supernets import Network, standalone
 from jaxnas.supernets.child import ARCHITECTURE
-from jaxnas.supernets.ops.normalization import moments_from
 from jaxnas.supernets.ops.operation import Shape
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 class Variables(nnx.Module):
-    """A nested dictionary of arrays as attributes that hold NNX variables."""
+    """A pytree of arrays as attributes that hold NNX variables, named by their paths."""
 
     def __init__(self, tree: Any, kind: type[nnx.Variable]):
-        if hasattr(tree, "_asdict"):
-            tree = tree._asdict()
-        self.names = tuple(tree)
-        for name, value in tree.items():
-            leaf = isinstance(value, (jax.Array, np.ndarray))
-            attribute = kind(jnp.asarray(value)) if leaf else Variables(value, kind)
-            setattr(self, _attribute(name), attribute)
+        leaves, self.structure = jax.tree_util.tree_flatten_with_path(tree)
+        self.names = tuple(_attribute(path) for path, _ in leaves)
+        for name, (_, leaf) in zip(self.names, leaves, strict=True):
+            setattr(self, name, kind(jnp.asarray(leaf)))
 
-    def tree(self) -> dict[str, Any]:
-        """The nested dictionary of arrays."""
-        values = {name: getattr(self, _attribute(name)) for name in self.names}
-        return {n: v.tree() if isinstance(v, Variables) else v[...] for n, v in values.items()}
+    def tree(self) -> Any:
+        """The pytree of arrays."""
+        leaves = [getattr(self, name)[...] for name in self.names]
+        return jax.tree.unflatten(self.structure, leaves)
 
 
-def _attribute(name: str) -> str:
-    """An attribute name for an operation's key or a position: `cell_0/2/1` to `_cell_0__2__1`."""
-    return "_" + name.replace("/", "__")
+def _attribute(path: tuple[Any, ...]) -> str:
+    """An attribute name for the path of a leaf: `cell_0__2__1__separable_3x3__weights`, say."""
+    name = jax.tree_util.keystr(path, simple=True, separator="__")
+    return re.sub(r"\W", "__", name if name[:1].isalpha() else f"_{name}")
 
 
 class ChildModule(nnx.Module):
@@ -62,10 +59,8 @@ class ChildModule(nnx.Module):
     def __init__(self, child: Network, params: Any, moments: Any, mean: Any, std: Any):
         self.child = child
         weights = {key: child.parameters(params, key) for key in child.operations}
-        weights = {key: value for key, value in weights.items() if jax.tree.leaves(value)}
-        moments = {key: value for key, value in moments.items() if jax.tree.leaves(value)}
         self.weights = Variables(weights, nnx.Param)
-        self.moments = Variables(_plain(moments), nnx.BatchStat)
+        self.moments = Variables(moments, nnx.BatchStat)
         self.mean, self.std = nnx.BatchStat(jnp.asarray(mean)), nnx.BatchStat(jnp.asarray(std))
 
     def __call__(self, images: jax.Array, *, use_batch_statistics: bool = False) -> jax.Array:
@@ -78,18 +73,11 @@ class ChildModule(nnx.Module):
         weights = self.weights.tree()
         build = standalone.Standalone(
             self.child,
-            lambda key: weights.get(key, {}),
+            weights.__getitem__,
             normalize(images, self.mean[...], self.std[...]),
-            moments=None if use_batch_statistics else moments_from(self.moments.tree()),
+            moments=None if use_batch_statistics else self.moments.tree(),
         )
         return self.child.describe(build, self.child.space.choices(ARCHITECTURE[0]))
-
-
-def _plain(tree: Any) -> Any:
-    """Moments as nested dictionaries."""
-    if hasattr(tree, "_asdict"):
-        return tree._asdict()
-    return {name: _plain(value) for name, value in tree.items()}
 
 
 def stablehlo(module: ChildModule, image_shape: Shape) -> bytes:

@@ -21,7 +21,9 @@ def learning_rate_schedule(config: OptimizerConfig, steps: int, epoch: int) -> o
     """
     if not config.restart_epochs:
         return _cosine(config, steps)
-    schedules, boundaries, length = [], [], config.restart_epochs * epoch
+    schedules: list[optax.Schedule] = []
+    boundaries: list[int] = []
+    length = config.restart_epochs * epoch
     while not boundaries or boundaries[-1] < steps:
         schedules.append(_cosine(config, length))
         boundaries.append((boundaries[-1] if boundaries else 0) + length)

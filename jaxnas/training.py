@@ -154,8 +154,8 @@ class Trainer:
         hits = 0
         for start in range(0, count, batch_size):
             images, labels = _filled_batch(split, data, start, batch_size)
-            logits = host.forward(plan, trained.params, images, moments=trained.moments)[0]
-            logits = np.asarray(logits)
+            outputs = host.forward(plan, trained.params, images, moments=trained.moments)
+            logits = np.asarray(outputs[0])
             if not np.isfinite(logits).all():
                 return math.nan
             correct = logits.argmax(-1) == np.asarray(labels)

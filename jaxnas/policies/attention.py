@@ -21,24 +21,18 @@ class AnchorAttention(nnx.Module):
     beside it, `W1 anchor`, computed once. Row `K` takes the writes of decisions that make no node.
     """
 
-    def __init__(self, num_nodes: int, hidden: int, scale: float, rngs: nnx.Rngs):
-        """Draws the weights uniformly from `[-scale, scale]`.
+    def __init__(self, num_nodes: int, hidden: int):
+        """Makes all weights, as zeros.
 
         Args:
           num_nodes: `K`.
           hidden: `H`.
-          scale: the half width of the uniform distribution.
-          rngs: the random streams.
         """
         self.hidden = hidden
-
-        def uniform(*shape: int) -> nnx.Param:
-            return nnx.Param(jax.random.uniform(rngs.params(), shape, minval=-scale, maxval=scale))
-
-        self.initial_anchors = uniform(num_nodes + 1, hidden)
-        self.anchor_kernel = uniform(hidden, hidden)
-        self.query_kernel = uniform(hidden, hidden)
-        self.vector = uniform(hidden)
+        self.initial_anchors = zeros(num_nodes + 1, hidden)
+        self.anchor_kernel = zeros(hidden, hidden)
+        self.query_kernel = zeros(hidden, hidden)
+        self.vector = zeros(hidden)
 
     def initial(self, num: int) -> jax.Array:
         """The anchors `[K + 1, N, 2 H]` before the first step: learned ones, for every node."""
@@ -72,6 +66,11 @@ class AnchorAttention(nnx.Module):
 
     def _with_keys(self, anchors: jax.Array) -> jax.Array:
         return jnp.concatenate([anchors, anchors @ self.anchor_kernel[...]], axis=-1)
+
+
+def zeros(*shape: int) -> nnx.Param:
+    """A weight of this shape."""
+    return nnx.Param(jnp.zeros(shape))
 
 
 def chosen(anchors: jax.Array, action: jax.Array, rows: Rows) -> jax.Array:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
-from jaxnas.policies.attention import AnchorAttention
+from jaxnas.policies.attention import AnchorAttention, zeros
 
 
 class LSTMModule(nnx.Module):
     """A one-layer LSTM with an output head and an embedding table for each kind of decision.
 
-    `G` heads, `A` actions, `E` embedding size, `H` hidden size, `C` context size. All weights start
-    uniform in `[-scale, scale]`, the biases of the heads at 0; the LSTM has no bias (ENAS).
+    `G` heads, `A` actions, `E` embedding size, `H` hidden size, `C` context size. The LSTM has no
+    bias (ENAS). A new module holds zeros; `randomize` draws the weights.
     """
 
     def __init__(
@@ -25,21 +28,15 @@ class LSTMModule(nnx.Module):
         embedding: int,
         hidden: int,
         context_size: int,
-        scale: float,
-        rngs: nnx.Rngs,
     ):
-        """Draws the weights."""
-
-        def uniform(*shape: int) -> nnx.Param:
-            return nnx.Param(jax.random.uniform(rngs.params(), shape, minval=-scale, maxval=scale))
-
-        self.start = uniform(embedding)
-        self.embeddings = uniform(num_heads, num_actions, embedding)
-        self.kernel = uniform(embedding + hidden, 4 * hidden)
-        self.head_kernel = uniform(num_heads, hidden, num_actions)
-        self.head_bias = nnx.Param(jnp.zeros((num_heads, num_actions)))
-        self.context_kernel = uniform(context_size, embedding) if context_size else None
-        self.attention = AnchorAttention(num_nodes, hidden, scale, rngs) if num_nodes else None
+        """Makes all weights, as zeros."""
+        self.start = zeros(embedding)
+        self.embeddings = zeros(num_heads, num_actions, embedding)
+        self.kernel = zeros(embedding + hidden, 4 * hidden)
+        self.head_kernel = zeros(num_heads, hidden, num_actions)
+        self.head_bias = zeros(num_heads, num_actions)
+        self.context_kernel = zeros(context_size, embedding) if context_size else None
+        self.attention = AnchorAttention(num_nodes, hidden) if num_nodes else None
 
     def first_input(self, num: int) -> jax.Array:
         """The input `[N, E]` of the first step."""
@@ -59,6 +56,24 @@ class LSTMModule(nnx.Module):
         i, f, o, g = jnp.split(gates, 4, axis=-1)
         cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
         return jax.nn.sigmoid(o) * jnp.tanh(cell), cell
+
+
+def randomize(params: Any, key: jax.Array, scale: float) -> Any:
+    """Draws all weights uniformly from `[-scale, scale]`; the biases of the heads stay 0.
+
+    One draw serves them all: a draw for each takes several times as long to compile.
+
+    Args:
+      params: the weights of an `LSTMModule`, a nested dict.
+      key: a PRNG key; it is consumed.
+      scale: the half width of the distribution.
+    """
+    leaves, structure = jax.tree.flatten(params)
+    ends = np.cumsum([leaf.size for leaf in leaves])
+    drawn = jax.random.uniform(key, (int(ends[-1]),), minval=-scale, maxval=scale)
+    parts = jnp.split(drawn, ends[:-1])
+    shaped = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
+    return structure.unflatten(shaped) | {"head_bias": params["head_bias"]}
 
 
 def head_logits(

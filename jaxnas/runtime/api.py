@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import shlex
-import sys
 from typing import Any
 
 import jax
@@ -17,12 +15,20 @@ from jaxnas.runtime import compilation_cache, outcome
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.children import ChildrenPhase, tasks
 from jaxnas.runtime.configs import config_of_run, load_config
+from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.experiment import Experiment
+from jaxnas.runtime.json_values import to_json
 from jaxnas.runtime.metrics import MetricsWriter, read_metrics
 from jaxnas.runtime.overrides import override
 from jaxnas.runtime.progress import Progress
 from jaxnas.runtime.report import show, write_report
-from jaxnas.runtime.run_data import data_digest, load_dataset
+from jaxnas.runtime.run_data import (
+    DIGEST,
+    check_same_data,
+    data_digest,
+    load_dataset,
+    with_own_data,
+)
 from jaxnas.runtime.run_folder import RunFolder, read_config
 from jaxnas.runtime.saved_child import find
 from jaxnas.runtime.timing import Timing
@@ -66,7 +72,7 @@ class SearchResult:
 
 
 def search(
-    config: str | Config = "enas_digits",
+    config: str | Config | None = None,
     *,
     data: Any = None,
     seed: int | None = None,
@@ -80,13 +86,15 @@ def search(
     """Searches, trains the best children beside random ones, and writes a run folder.
 
     Args:
-      config: the name of a shipped configuration, the path of one, or a `Config`.
+      config: the name of a shipped configuration, the path of one, or a `Config`; `enas_digits` by
+        default, or with `resume` that of the run.
       data: your own arrays `(images, labels)` or `((images, labels), (test images, test
         labels))`, or a `Dataset`; what the configuration names by default.
       seed: of everything; the configuration's by default.
       overrides: `KEY=VALUE` assignments, as for `jaxnas search --set`.
       run_dir: the run folder; `runs/NAME-SEED-DATE` by default.
-      resume: the folder of a run to go on with; its configuration is used.
+      resume: the folder of a run to go on with. What is given besides must be what the run was
+        started with.
       quiet: whether to show no progress.
       tensorboard: whether to write TensorBoard events too (extra `tensorboard`).
       command: what the report names as the command.
@@ -105,18 +113,12 @@ def search(
       >>> result.test_accuracy  # doctest: +SKIP
     """
     compilation_cache.enable()
-    chosen = _config(config, seed, overrides, resume)
+    chosen = with_own_data(_config(config, seed, overrides, resume), data)
     dataset = load_dataset(chosen, data)
     experiment = Experiment(chosen, dataset)
-    stored = dataclasses.asdict(chosen) | {"data_digest": data_digest(dataset)}
-    opened = (
-        RunFolder.create(run_dir, name=chosen.name, seed=chosen.seed, config=stored)
-        if resume is None
-        else RunFolder.resume(resume, config=stored)
-    )
-    with opened as folder:
+    with _open(experiment, run_dir, resume) as folder:
         try:
-            _run(experiment, folder, quiet, tensorboard, command or _call(chosen))
+            _run(experiment, folder, quiet, tensorboard, command or _call(chosen, overrides))
         except KeyboardInterrupt as error:
             raise Interrupted(str(folder.path)) from error
         return load_result(folder.path)
@@ -131,18 +133,29 @@ def load_result(run_dir: str | pathlib.Path) -> SearchResult:
 
 
 def _config(config, seed, overrides, resume) -> Config:
-    if resume is not None:
-        chosen = config_of_run(read_config(resume))
-    else:
-        chosen = load_config(config) if isinstance(config, str) else config
-    chosen = override(chosen, overrides)
+    if config is None and resume is not None:
+        config = config_of_run(read_config(resume))
+    config = "enas_digits" if config is None else config
+    chosen = override(load_config(config) if isinstance(config, str) else config, overrides)
     return chosen if seed is None else dataclasses.replace(chosen, seed=seed)
 
 
-def _call(config: Config) -> str:
-    if pathlib.Path(sys.argv[0]).name in ("jaxnas", "__main__.py"):
-        return shlex.join(["jaxnas", *sys.argv[1:]])
-    return f"jaxnas.search({config.name!r}, seed={config.seed})"
+def _open(experiment: Experiment, run_dir, resume) -> RunFolder:
+    config, dataset = experiment.config, experiment.dataset
+    stored = dataclasses.asdict(config) | {DIGEST: data_digest(dataset)}
+    if resume is None:
+        return RunFolder.create(run_dir, name=config.name, seed=config.seed, config=stored)
+    if run_dir is not None and pathlib.Path(run_dir) != pathlib.Path(resume):
+        raise ConfigError(f"--resume {resume} goes on in that folder: leave --run-dir out.")
+    # Data first: where only they differ, two digests would be all that the message says.
+    if read_config(resume) | {DIGEST: ""} == to_json(stored | {DIGEST: ""}):
+        check_same_data(resume, dataset)
+    return RunFolder.resume(resume, config=stored)
+
+
+def _call(config: Config, overrides) -> str:
+    options = f", overrides={list(overrides)!r}" if overrides else ""
+    return f"jaxnas.search({config.name!r}, seed={config.seed}{options})"
 
 
 def _run(experiment: Experiment, folder: RunFolder, quiet, tensorboard: bool, command: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from jaxnas.config import Config
+from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.machine import cores, peak_memory_mb, processor
 from jaxnas.runtime.run_data import load_dataset
@@ -26,10 +27,10 @@ def bench(config: Config, *, repeats: int = 5) -> dict[str, Any]:
       Seconds, children per second, and the shares of work that the plan saves.
 
     Raises:
-      ValueError: fewer than one repeat.
+      ConfigError: fewer than one repeat.
     """
     if repeats < 1:
-        raise ValueError(f"repeats is {repeats}; at least 1 is needed.")
+        raise ConfigError(f"--repeats is {repeats}: give at least 1.")
     experiment = Experiment(config, load_dataset(config))
     engine, data = experiment.engine, experiment.data
     state = engine.init(experiment.key("search"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import pathlib
 import shutil
 from typing import Any
@@ -12,8 +11,9 @@ from typing import Any
 from rich.console import Console
 
 from jaxnas.config import Config
+from jaxnas.data import Dataset, load
 from jaxnas.runtime import api, compilation_cache, saved_child
-from jaxnas.runtime.configs import load_config
+from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError, RunError
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.overrides import override
@@ -24,6 +24,8 @@ from jaxnas.runtime.report import (
     print_summary,
     write_report,
 )
+from jaxnas.runtime.run_data import ARRAYS, load_dataset
+from jaxnas.runtime.run_folder import CONFIG, read_config
 from jaxnas.runtime.train import evaluate_saved, read_architecture
 from jaxnas.runtime.train import train as train_child
 
@@ -41,6 +43,7 @@ def search(options: argparse.Namespace) -> None:
             resume=options.resume,
             quiet=options.quiet,
             tensorboard=options.tensorboard,
+            command=options.line,
         )
     except api.Interrupted as error:
         raise RunError(f"interrupted; go on with: jaxnas search --resume {error}") from error
@@ -62,17 +65,18 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """`jaxnas evaluate`."""
-    source = options.data or _source(pathlib.Path(options.run))
-    _print(evaluate_saved(options.run, source))
+    dataset = load(options.data) if options.data else _data_of(pathlib.Path(options.run))
+    _print(evaluate_saved(options.run, dataset))
 
 
-def _source(folder: pathlib.Path) -> str:
-    for candidate in (folder, *folder.parents):
-        for name in ("config.json", "result.json"):
-            file = candidate / name
-            if file.is_file():
-                values = json.loads(file.read_text())
-                return values.get("config", values)["data"]["source"]
+def _data_of(folder: pathlib.Path) -> Dataset:
+    """The data of a run, from its folder or from that of one of its children."""
+    for candidate in (folder, folder.absolute().parent.parent):
+        if (candidate / CONFIG).is_file():
+            config = config_of_run(read_config(candidate))
+            if config.data.source == ARRAYS:
+                raise RunError(f"{folder} is of a run on its caller's own arrays: give --data.")
+            return load_dataset(config)
     raise RunError(f"{folder} does not say its data: give --data.")
 
 
@@ -100,6 +104,7 @@ def show(options: argparse.Namespace) -> None:
     if options.what == "space":
         _show_space(options.name, options.out)
     elif pathlib.Path(options.what).is_dir():
+        read_config(options.what)  # Nothing is written into a folder that holds no run.
         write_report(options.what)
         print_summary(options.what, _OUT)
     else:

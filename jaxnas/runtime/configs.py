@@ -11,6 +11,7 @@ import jaxnas
 from jaxnas.config import Config
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.overrides import from_values
+from jaxnas.runtime.run_data import DIGEST
 
 SMOKE = "smoke"
 
@@ -57,7 +58,12 @@ def load_config(name: str) -> Config:
         near = difflib.get_close_matches(base, names, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ConfigError(f"there is no config {base!r}: {hint}There are {', '.join(names)}.")
-    config = _function(path)(variant)
+    try:
+        config = _function(path)(variant)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{path}: config({variant!r}) failed: {error}") from error
     if not isinstance(config, Config):
         raise ConfigError(f"{path}: config() returned {type(config).__name__}, not a Config.")
     return config
@@ -79,4 +85,4 @@ def _function(path: pathlib.Path) -> Any:
 
 def config_of_run(stored: dict[str, Any]) -> Config:
     """The configuration that a run folder's `config.json` holds."""
-    return from_values({k: v for k, v in stored.items() if k != "data_digest"})
+    return from_values({k: v for k, v in stored.items() if k != DIGEST})

@@ -15,6 +15,7 @@ from jaxnas.engine import SearchState
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime.json_values import from_json
 from jaxnas.runtime.machine import machine, peak_memory_mb, versions
 from jaxnas.runtime.packing import digest
 from jaxnas.runtime.report import drawing_of
@@ -26,7 +27,7 @@ RESULT = "result.json"
 def read(run_dir: pathlib.Path) -> dict[str, Any]:
     """The content of `result.json`; raises `RunError` where the run is not finished."""
     try:
-        return json.loads((run_dir / RESULT).read_text())
+        return from_json(json.loads((run_dir / RESULT).read_text()))
     except (OSError, ValueError) as error:
         raise RunError(
             f"{run_dir} holds no finished run: finish it with jaxnas search --resume {run_dir}."

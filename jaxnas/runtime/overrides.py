@@ -25,7 +25,7 @@ def override(config: Config, assignments: Iterable[str]) -> Config:
 
     Raises:
       ConfigError: no `=`, an unknown key (the message names the nearest), or a value of the wrong
-        type (the message names the type).
+        type or out of range (the message names the key and what it takes).
 
     Example:
       >>> override(load_config("enas_digits"), ["search.epochs=3"]).search.epochs  # doctest: +SKIP
@@ -35,39 +35,62 @@ def override(config: Config, assignments: Iterable[str]) -> Config:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise ConfigError(f"--set {assignment}: write KEY=VALUE.")
-        config = _replace(config, SHORT.get(key, key).split("."), text, key)
+        path = SHORT.get(key, key)
+        if path not in [*_keys(config), *_sections(config)]:
+            raise ConfigError(f"--set {key}: there is no key {key!r}{_nearest(key, config)}.")
+        config = _replace(config, path.split("."), text, key)
     return config
 
 
 def _replace(node: Any, path: list[str], text: str, key: str) -> Any:
     name, rest = path[0], path[1:]
-    hints = _fields(type(node))
-    if name not in hints:
-        raise ConfigError(f"--set {key}: there is no key {key!r}{_nearest(key, node)}.")
+    value = getattr(node, name)
     if rest:
-        value = getattr(node, name)
-        if not dataclasses.is_dataclass(value):
-            raise ConfigError(f"--set {key}: {name!r} has no parts; set {name!r} itself.")
-        return _with(node, name, _replace(value, rest, text, key))
-    if dataclasses.is_dataclass(getattr(node, name)):
-        parts = ", ".join(f"{key}.{part}" for part in _fields(type(getattr(node, name))))
+        return _with(node, name, _replace(value, rest, text, key), key)
+    if dataclasses.is_dataclass(value):
+        parts = ", ".join(f"{key}.{part}" for part in _fields(type(value)))
         raise ConfigError(f"--set {key}: set one of its parts: {parts}.")
-    return _with(node, name, _parse(text, hints[name], key))
+    return _with(node, name, _parse(text, _fields(type(node))[name], key), key)
 
 
-def _with(node: Any, name: str, value: Any) -> Any:
+def _with(node: Any, name: str, value: Any, key: str) -> Any:
     try:
         return dataclasses.replace(node, **{name: value})
+    except ConfigError:
+        raise
     except ValueError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(f"--set {key}: {error}") from error
 
 
-def _nearest(key: str, node: Any) -> str:
-    leaf = key.rpartition(".")[2]
-    near = difflib.get_close_matches(leaf, _fields(type(node)), 1)
-    if near:
-        return f" (did you mean {key[: len(key) - len(leaf)] + near[0]!r}?)"
-    return f"; there are {', '.join(_fields(type(node)))}"
+def _keys(node: Any, prefix: str = "") -> list[str]:
+    """The dotted keys of all values that are not dataclasses themselves."""
+    keys: list[str] = []
+    for name in _fields(type(node)):
+        value = getattr(node, name)
+        nested = dataclasses.is_dataclass(value)
+        keys += _keys(value, f"{prefix}{name}.") if nested else [f"{prefix}{name}"]
+    return keys
+
+
+def _sections(node: Any) -> set[str]:
+    """The dotted keys of all dataclasses inside `node`."""
+    parts = [key.split(".") for key in _keys(node)]
+    return {".".join(part[:end]) for part in parts for end in range(1, len(part))}
+
+
+def _nearest(key: str, config: Config) -> str:
+    """The key that was meant: spelt alike, or of the same last name."""
+    keys = [*_keys(config), *SHORT]
+    leaves: dict[str, list[str]] = {}
+    for known in keys:
+        leaves.setdefault(known.rpartition(".")[2], []).append(known)
+    if key in leaves:
+        near = leaves[key]
+    else:
+        spelt = difflib.get_close_matches(key, keys, 1, 0.75)
+        leaf = difflib.get_close_matches(key.rpartition(".")[2], leaves, 1)
+        near = spelt or (leaves[leaf[0]] if leaf else difflib.get_close_matches(key, keys, 1, 0.0))
+    return f" (did you mean {' or '.join(map(repr, near))}?)"
 
 
 def _fields(kind: type) -> dict[str, Any]:
@@ -82,9 +105,9 @@ def _parse(text: str, hint: Any, key: str) -> Any:
     for option in options:
         try:
             return _parse_one(text, option)
-        except (TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             continue
-    raise ConfigError(f"--set {key}={text}: {key!r} is {_name(hint)}.")
+    raise ConfigError(f"--set {key}={text}: give {_name(hint)}.")
 
 
 def _parse_one(text: str, option: Any) -> Any:
@@ -127,7 +150,9 @@ def from_values(values: Mapping[str, Any], kind: type = Config, where: str = "co
     made = {name: _value(value, hints[name], f"{where}.{name}") for name, value in values.items()}
     try:
         return kind(**made)
-    except TypeError as error:
+    except ConfigError:
+        raise
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: {error}") from error
 
 
@@ -138,7 +163,7 @@ def _value(value: Any, hint: Any, where: str) -> Any:
     tag = value.get("kind")
     for option in classes:
         if tag is None or _fields(option).get("kind") == typing.Literal[tag]:
-            return from_values(value, option, where)
+            return from_values(value, typing.cast(type, option), where)
     raise ConfigError(f"{where} is of the unknown kind {tag!r}.")
 
 

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import os
 from typing import Any
 
 import numpy as np
 
 from jaxnas import data as data_room
 from jaxnas.config import Config
-from jaxnas.data import Dataset
+from jaxnas.data import DataError, Dataset
+from jaxnas.runtime.errors import RunError
+from jaxnas.runtime.run_folder import read_config
+
+DIGEST = "data_digest"
+"""The key of the data's digest in `config.json`."""
+
+ARRAYS = "arrays"
+"""The data source in the configuration of a run on arrays that its caller gave."""
+
+
+def with_own_data(config: Config, data: Any) -> Config:
+    """The configuration of a run on `data`, if any: it names no source that it did not use."""
+    if data is None:
+        return config
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, source=ARRAYS))
 
 
 def load_dataset(config: Config, data: Any = None) -> Dataset:
@@ -24,6 +41,8 @@ def load_dataset(config: Config, data: Any = None) -> Dataset:
     """
     fraction = config.data.validation_fraction
     options: dict[str, Any] = {} if fraction is None else {"validation": fraction}
+    if data is None and config.data.source == ARRAYS:
+        raise DataError("the run is on arrays of its caller: pass the same ones as data=...")
     if data is None:
         dataset = data_room.load(config.data.source, **options)
     else:
@@ -36,5 +55,17 @@ def data_digest(dataset: Dataset) -> str:
     sha = hashlib.sha256()
     for split in ("train", "validation", "test"):
         for part in ("images", "labels"):
-            sha.update(np.ascontiguousarray(getattr(dataset, f"{split}_{part}")).data)
+            array = np.ascontiguousarray(getattr(dataset, f"{split}_{part}"))
+            sha.update(f"{array.dtype}{array.shape}".encode())
+            sha.update(array.data)
     return sha.hexdigest()
+
+
+def check_same_data(run_dir: str | os.PathLike[str], dataset: Dataset) -> None:
+    """Raises `RunError` where a run that is to go on had other data."""
+    stored = read_config(run_dir).get(DIGEST)
+    if stored != data_digest(dataset):
+        raise RunError(
+            f"{run_dir} holds a run on other data than {dataset.name!r} is now: go on with the "
+            "data that it was started with, or start another run with another --run-dir."
+        )

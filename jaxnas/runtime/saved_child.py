@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import json
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,18 @@ if TYPE_CHECKING:
 CHILD, WEIGHTS = "child.json", "weights.npz"
 CHILDREN = "children"
 
+# What a file that is missing, cut off, edited or overwritten shows up as.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 
 def save(
     folder: pathlib.Path, experiment: Experiment, architecture: np.ndarray, trained: TrainedChild
@@ -45,7 +59,8 @@ def save(
         leaves = _flatten(child.parameters(params, key))
         arrays |= {f"weights|{key}|{name}": leaf for name, leaf in leaves}
     buffer = io.BytesIO()
-    np.savez(buffer, **{name: np.asarray(leaf) for name, leaf in arrays.items()})
+    plain: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in arrays.items()}
+    np.savez(buffer, **plain)
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / WEIGHTS, buffer.getvalue())
     write_json(
@@ -81,21 +96,26 @@ class SavedChild:
     """
 
     def __init__(self, folder: pathlib.Path):
-        try:
-            self.description: dict[str, Any] = json.loads((folder / CHILD).read_text())
-            with np.load(folder / WEIGHTS) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{folder} holds no readable child ({error}): give the folder of a finished run."
-            ) from error
         self.folder = folder
+        try:
+            self._read()
+        except _DAMAGE as error:
+            raise RunError(
+                f"{folder} holds no readable child ({type(error).__name__}: {error}): give the "
+                "folder of a finished run, or restore its files."
+            ) from error
+
+    def _read(self) -> None:
+        self.description: dict[str, Any] = json.loads((self.folder / CHILD).read_text())
+        # Opened here, because NumPy leaves a file open that it fails to read.
+        with open(self.folder / WEIGHTS, "rb") as file, np.load(file) as stored:
+            arrays = {name: stored[name] for name in stored.files}
         self.config: NetworkConfig = network_config(self.description["network"])
         shape = tuple(self.description["image_shape"])
         whole = self.config.build(shape, self.description["num_classes"])
         self.architecture = whole.space.decode(self.description["architecture"])
         self.network: Network = child_network(whole, self.architecture)
-        self.trained = _rebuild(self.network, arrays, self.description["diverged"])
+        self.trained = _rebuild(self.network, arrays, bool(self.description["diverged"]))
 
     def module(self) -> ChildModule:
         """The child as a Flax NNX module."""
@@ -135,17 +155,29 @@ def _name(part: Any) -> str:
 
 
 def _rebuild(child: Network, arrays: Mapping[str, np.ndarray], diverged: bool) -> TrainedChild:
-    weights: dict[str, Any] = {}
+    expected = jax.eval_shape(child.init, jax.random.key(0))
+    params = tuple(
+        _stack(keys, stack, arrays) for keys, stack in zip(child.members, expected, strict=True)
+    )
+    moments: dict[str, Any] = {}
     for name, array in arrays.items():
-        _insert(weights, name.split("|"), array)
-    stacks = []
-    for group in child.members:
-        rows = [weights["weights"].get(key, {}) for key in group]
-        stacks.append(jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *rows))
-    return TrainedChild(tuple(stacks), moments_from(weights.get("moments", {})), diverged)
+        if name.startswith("moments|"):
+            _insert(moments, name.split("|")[1:], jnp.asarray(array))
+    return TrainedChild(params, moments_from(moments), diverged)
 
 
-def _insert(tree: dict[str, Any], path: list[str], leaf: np.ndarray) -> None:
+def _stack(keys: tuple[str, ...], expected: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The parameters of one signature, one row per key."""
+    leaves = []
+    for name, leaf in _flatten(expected):
+        rows = np.stack([arrays[f"weights|{key}|{name}"] for key in keys])
+        if rows.shape != leaf.shape:
+            raise ValueError(f"{keys[0]!r} has weights of shape {list(rows.shape[1:])}")
+        leaves.append(jnp.asarray(rows))
+    return jax.tree.unflatten(jax.tree.structure(expected), leaves)
+
+
+def _insert(tree: dict[str, Any], path: list[str], leaf: Any) -> None:
     for part in path[:-1]:
         tree = tree.setdefault(part, {})
     tree[path[-1]] = leaf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -10,13 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.config import Config
+from jaxnas.data import DataError, Dataset
 from jaxnas.engine import Split
 from jaxnas.runtime import compilation_cache, saved_child
-from jaxnas.runtime.errors import RunError
+from jaxnas.runtime.errors import RunError, disk_errors
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_json
 from jaxnas.runtime.progress import Progress
-from jaxnas.runtime.run_data import load_dataset
+from jaxnas.runtime.run_data import load_dataset, with_own_data
+from jaxnas.runtime.run_folder import CONFIG
 from jaxnas.spaces import SearchSpace
 from jaxnas.supernets import child_network, count_flops
 from jaxnas.training import Trainer
@@ -40,7 +43,7 @@ def train(
       quiet: whether to show no progress.
 
     Returns:
-      `test_accuracy`, `validation_accuracy`, `parameters`, `flops`, also written to
+      `test_accuracy`, `validation_accuracy`, `parameters`, `flops` and more, also written to
       `result.json` in the folder.
 
     Raises:
@@ -50,11 +53,16 @@ def train(
     folder = pathlib.Path(folder)
     if (folder / saved_child.CHILD).exists():
         raise RunError(f"{folder} already holds a child: give another folder.")
+    config = with_own_data(config, data)
     dataset = load_dataset(config, data)
     experiment = Experiment(config, dataset)
     row = _array(experiment.network.space, architecture)
     child = child_network(experiment.final_network, row)
     trainer = Trainer(child, config.train, dataset.sizes["train"])
+    # A folder that cannot be written is found now, not after the training.
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / CONFIG, config)
     on_device = experiment.data
     with Progress(config.train.epochs, quiet) as progress:
         progress.phase("train", config.train.epochs)
@@ -66,6 +74,7 @@ def train(
         "validation_accuracy": trainer.accuracy(trained, on_device.validation, on_device, [0]),
         "parameters": child.count_parameters(),
         "flops": count_flops(experiment.final_network, row),
+        "architecture": experiment.network.space.encode(row),
         "config": config,
     }
     write_json(folder / "result.json", result)
@@ -90,37 +99,53 @@ def read_architecture(path: str | pathlib.Path) -> dict[str, Any]:
         values = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise RunError(f"{file} holds no architecture: {error}.") from error
-    encoded = values.get("architecture", values) if isinstance(values, dict) else None
-    if not isinstance(encoded, dict) or "walk" not in encoded:
+    encoded: Any = values.get("architecture", values) if isinstance(values, dict) else None
+    if not _is_encoded(encoded):
         raise RunError(f"{file} holds no architecture: give a run folder or an exported JSON.")
     return encoded
 
 
+def _is_encoded(value: Any) -> bool:
+    walk = value.get("walk") if isinstance(value, dict) else None
+    return isinstance(walk, list) and all(
+        isinstance(pair, list) and [type(part) for part in pair] == [str, str] for pair in walk
+    )
+
+
 def evaluate_saved(
-    folder: str | pathlib.Path, source: str, batch_size: int = 256
+    folder: str | pathlib.Path, dataset: Dataset, batch_size: int = 256
 ) -> dict[str, Any]:
-    """The accuracy of a saved child on the test split of a data source.
+    """The accuracy of a saved child on the test split of a data set.
 
     Args:
       folder: of a run, of one of its children, or of `jaxnas train`.
-      source: as `jaxnas.data.load` reads it.
+      dataset: the data.
       batch_size: images per forward pass.
 
     Raises:
       RunError: no child there.
-      ValueError: images of another shape than the child's.
+      DataError: images of another shape than the child's, or labels that it does not know.
     """
-    from jaxnas.data import load
-
-    child, dataset = saved_child.find(folder), load(source)
-    if list(dataset.image_shape) != child.description["image_shape"]:
-        raise ValueError(
-            f"{source} has images of shape {list(dataset.image_shape)}; the child takes "
-            f"{child.description['image_shape']}."
-        )
-    module, hits = child.module(), 0
+    child = saved_child.find(folder)
+    _check_fits(child.description, dataset)
+    module, hits = child.module(), 0.0
     for start in range(0, len(dataset.test_labels), batch_size):
         batch = slice(start, start + batch_size)
-        logits = module(jnp.asarray(dataset.test_images[batch]))
-        hits += int((np.asarray(logits).argmax(-1) == dataset.test_labels[batch]).sum())
+        logits = np.asarray(module(jnp.asarray(dataset.test_images[batch])))
+        if not np.isfinite(logits).all():
+            hits = math.nan
+        hits += int((logits.argmax(-1) == dataset.test_labels[batch]).sum())
     return {"test_accuracy": hits / len(dataset.test_labels), "images": len(dataset.test_labels)}
+
+
+def _check_fits(description: dict[str, Any], dataset: Dataset) -> None:
+    if list(dataset.image_shape) != description["image_shape"]:
+        raise DataError(
+            f"{dataset.name} has images of shape {list(dataset.image_shape)}; the child takes "
+            f"{description['image_shape']}."
+        )
+    if dataset.num_classes > description["num_classes"]:
+        raise DataError(
+            f"{dataset.name} has labels up to {dataset.num_classes - 1}; the child knows "
+            f"{description['num_classes']} classes."
+        )
