@@ -36,7 +36,6 @@ def test_own_operations():
 
 
 def test_ask_tell():
-    pytest.importorskip("jaxnas.searchers")
     module = load("ask_tell")
     architecture, reward = module.main(rounds=3)
     assert reward == module.reward(module.SPACE.decode(architecture))
