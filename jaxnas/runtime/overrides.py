@@ -47,7 +47,8 @@ def _replace(node: Any, path: list[str], text: str, key: str) -> Any:
     value = getattr(node, name)
     if rest:
         return _with(node, name, _replace(value, rest, text, key), key)
-    if dataclasses.is_dataclass(value):
+    optional = type(None) in _options(_fields(type(node))[name])
+    if dataclasses.is_dataclass(value) and not (optional and text.lower() == "none"):
         parts = ", ".join(f"{key}.{part}" for part in _fields(type(value)))
         raise ConfigError(f"--set {key}: set one of its parts: {parts}.")
     return _with(node, name, _parse(text, _fields(type(node))[name], key), key)
