@@ -1,0 +1,68 @@
+"""Makes `benchmarks/README.md` from the committed results: `python benchmarks/make_readme.py`."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+INTRODUCTION = """# Benchmarks
+
+Made by `python benchmarks/make_readme.py` from `benchmarks/results/`; do not edit. Every script
+runs as `python benchmarks/NAME.py [--quick] [--json FILE]` and prints a table. Values in brackets
+are 95% intervals over the seeds.
+"""
+
+
+def page(results: list[tuple[str, dict[str, Any]]]) -> str:
+    """The page for results `(file stem, record)`."""
+    return "\n".join([INTRODUCTION, *(section(name, record) for name, record in results)])
+
+
+def section(name: str, record: dict[str, Any]) -> str:
+    """One benchmark: where and when it ran, its table, its picture."""
+    machine = record["machine"]
+    where = ", ".join(f"{key} {value}" for key, value in machine.items() if key != "versions")
+    lines = [
+        f"## {name}",
+        "",
+        f"`{record['command']}`",
+        "",
+        f"{record['date']}, version {record['version']} at {record['commit']}, {where}; seeds: "
+        f"{record['seeds']}; {record['seconds']} s in all.",
+        "",
+        *table(record["rows"]),
+        "",
+    ]
+    if (FOLDER / "results" / f"{name}.png").is_file():
+        lines += [f"![{name}](results/{name}.png)", ""]
+    return "\n".join(lines)
+
+
+def table(rows: list[dict[str, Any]], most: int = 60) -> list[str]:
+    """Rows as a Markdown table; of a long one the first `most`, and how many are left out."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(cell(row.get(c)) for c in columns) + " |" for row in rows[:most]]
+    if len(rows) > most:
+        lines += ["", f"{len(rows) - most} more rows in the JSON."]
+    return lines
+
+
+def cell(value: Any) -> str:
+    """A number, or a value with its interval."""
+    if isinstance(value, dict) and "value" in value:
+        return f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+def main() -> None:
+    """Writes the page."""
+    files = sorted((FOLDER / "results").glob("*.json"))
+    results = [(file.stem, json.loads(file.read_text())) for file in files]
+    (FOLDER / "README.md").write_text(page(results))
+
+
+if __name__ == "__main__":
+    main()
