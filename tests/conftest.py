@@ -24,3 +24,18 @@ def quick_compilation():
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """A whole search on a very small configuration, run once for all tests."""
+    from tiny_search import tiny_config
+
+    import jaxnas
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    try:
+        return jaxnas.search(tiny_config(), run_dir=folder, quiet=True)
+    finally:
+        jax.config.update("jax_disable_most_optimizations", False)
