@@ -36,6 +36,8 @@ def _cosine(config: OptimizerConfig, steps: int) -> optax.Schedule:
     return optax.cosine_decay_schedule(config.learning_rate, max(1, steps), alpha)
 
 
+# One object per recipe: it is a static argument of compiled programs.
+@functools.lru_cache(maxsize=64)
 def make_optimizer(config: OptimizerConfig, steps: int, epoch: int) -> optax.GradientTransformation:
     """SGD as `config` says, for a training of `steps` steps."""
     schedule = learning_rate_schedule(config, steps, epoch)

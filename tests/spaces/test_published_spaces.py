@@ -1,0 +1,65 @@
+"""The ready spaces have the sizes and shapes of their papers."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxnas.spaces import chain, enas_macro, enas_micro, nasbench201
+
+
+def test_enas_macro_has_1_606e29_architectures():
+    space = enas_macro()
+    assert space.count() == 6**12 * 2**66 == 160618186625454535808756219904
+    assert (space.max_length, space.max_actions, space.acyclic) == (78, 6, True)
+
+
+def test_enas_macro_skips_lead_from_the_stem_and_earlier_layers():
+    space = enas_macro(4, ("conv", "pool"))
+    assert [d.name for d in space.decisions] == [
+        "layer_0/op",
+        "layer_1/op",
+        "layer_1/skip_stem",
+        "layer_2/op",
+        "layer_2/skip_stem",
+        "layer_2/skip_layer_0",
+        "layer_3/op",
+        "layer_3/skip_stem",
+        "layer_3/skip_layer_0",
+        "layer_3/skip_layer_1",
+    ]
+    made = [d.node for d in space.decisions if d.node]
+    assert made == ["layer_0", "layer_1", "layer_2", "layer_3"]
+
+
+def test_enas_micro_has_5_06e12_cells():
+    one = enas_micro(cells=("normal",)).count()
+    assert one == 5062500000000
+    both = enas_micro()
+    assert both.count() == one**2
+    assert both.max_length == 40
+    inputs = [d for d in both.decisions if d.group == "input"]
+    assert [len(d.actions) for d in inputs[:10]] == [2, 2, 3, 3, 4, 4, 5, 5, 6, 6]
+
+
+def test_nasbench201_has_15625_cells():
+    space = nasbench201()
+    assert space.count() == 15625
+    assert [d.name for d in space.decisions] == [
+        f"edge_{i}_{j}" for i, j in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+    ]
+    assert len(set(space.decisions[0].actions)) == 5
+
+
+def test_chain():
+    space = chain(3, ("a", "b", "c", "d"))
+    assert space.count() == 64
+    assert chain().count() == 5**12
+
+
+@pytest.mark.parametrize("space", [enas_macro(), enas_micro(), nasbench201(), chain()])
+def test_samples_are_valid_and_survive_encoding(space):
+    sampled = np.asarray(space.sample(jax.random.key(0), 5))
+    space.validate(sampled)
+    for architecture in sampled:
+        np.testing.assert_array_equal(space.decode(space.encode(architecture)), architecture)
+    assert space.name in space.describe()
