@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,13 +24,14 @@ class Rows(NamedTuple):
       made: `int32 [...]`, the node that the decision makes (`K` if none).
     """
 
-    is_open: np.ndarray
-    head: np.ndarray
-    pointing: np.ndarray
-    nodes: np.ndarray
-    scores: np.ndarray
-    picks: np.ndarray
-    made: np.ndarray
+    # NumPy constants, or JAX arrays inside a scan over the steps.
+    is_open: Any
+    head: Any
+    pointing: Any
+    nodes: Any
+    scores: Any
+    picks: Any
+    made: Any
 
 
 class Tables(NamedTuple):

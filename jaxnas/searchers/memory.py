@@ -21,7 +21,7 @@ class Memory(NamedTuple):
     """
 
     hashes: jax.Array
-    count: jax.Array
+    count: jax.Array  # type: ignore[assignment]  # hides tuple.count
 
 
 def new_memory(size: int) -> Memory:

@@ -132,13 +132,16 @@ def reinforce(
         raise ValueError(f"'memory' is {memory}; it must be >= 0.")
     if not reward_scale > 0:
         raise ValueError(f"'reward_scale' is {reward_scale}; it must be > 0.")
-    is_space = isinstance(space_or_policy, SearchSpace)
-    policy = lstm(space_or_policy) if is_space else space_or_policy
+    policy = space_or_policy if isinstance(space_or_policy, Policy) else lstm(space_or_policy)
     optimizer = _default_optimizer() if optimizer is None else optimizer
     if entropy_target is None:
         entropy_target = min(4.0, math.log(policy.space.count()) / 2)
-    numbers = (baseline_decay, entropy_weight, entropy_target, reward_scale)
-    settings = tuple(float(x) for x in numbers)
+    settings = (
+        float(baseline_decay),
+        float(entropy_weight),
+        float(entropy_target),
+        float(reward_scale),
+    )
     return _make(_Config(policy, optimizer, settings, normalize_advantage, memory))
 
 
