@@ -65,7 +65,7 @@ def test_open_values_may_stay_open():
     [
         (config.ChainConfig(layers=1, channels=2), "chain"),
         (config.EnasMicroConfig(cells=2, nodes=1, channels=2), "enas_micro"),
-        (config.EnasMacroConfig(layers=2, channels=2), "enas_macro"),
+        (config.EnasMacroConfig(layers=3, channels=2), "enas_macro"),
         (config.NasBench201Config(cells=1, channels=2), "nasbench201"),
     ],
 )
