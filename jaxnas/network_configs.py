@@ -59,7 +59,8 @@ class EnasMacroConfig:
     dropout: float = 0.1
 
     def __post_init__(self):
-        whole("network", self, 1, "layers", "channels")
+        whole("network", self, 3, "layers")
+        whole("network", self, 1, "channels")
         real("network", self, 0, 0.99, "dropout")
 
     def build(self, image_shape: Shape, num_classes: int) -> Network:

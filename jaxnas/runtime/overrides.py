@@ -47,11 +47,12 @@ def _replace(node: Any, path: list[str], text: str, key: str) -> Any:
     value = getattr(node, name)
     if rest:
         return _with(node, name, _replace(value, rest, text, key), key)
-    optional = type(None) in _options(_fields(type(node))[name])
-    if dataclasses.is_dataclass(value) and not (optional and text.lower() == "none"):
+    hint = _fields(type(node))[name]
+    none = type(None) in _options(hint) and text.lower() == "none"
+    if dataclasses.is_dataclass(value) and not none:
         parts = ", ".join(f"{key}.{part}" for part in _fields(type(value)))
         raise ConfigError(f"--set {key}: set one of its parts: {parts}.")
-    return _with(node, name, _parse(text, _fields(type(node))[name], key), key)
+    return _with(node, name, _parse(text, hint, key), key)
 
 
 def _with(node: Any, name: str, value: Any, key: str) -> Any:

@@ -1,0 +1,97 @@
+"""Configurations by name, from files, and from the folder of a run."""
+
+import dataclasses
+import json
+
+import pytest
+
+from jaxnas.config import Config
+from jaxnas.runtime import RunFolder
+from jaxnas.runtime.configs import config_names, config_of_run, load_config
+from jaxnas.runtime.errors import ConfigError
+from jaxnas.runtime.overrides import from_values
+
+SHIPPED = ["enas_digits", "enas_macro_cifar10", "enas_micro_cifar10", "nasbench201_cifar10"]
+
+
+def test_what_is_shipped():
+    assert set(config_names()) >= set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_every_config_says_what_it_is(name):
+    config = load_config(name)
+    assert config.name == name
+    for field in ("paper", "expected", "hardware", "time"):
+        assert len(getattr(config, field)) > 5, field
+
+
+@pytest.mark.parametrize("name", [n + v for n in config_names() for v in ("", ":smoke")])
+def test_every_config_survives_json(name):
+    config = load_config(name)
+    assert from_values(dataclasses.asdict(config)) == config
+    stored = json.loads(json.dumps(dataclasses.asdict(config)))
+    assert config_of_run(stored | {"data_digest": "0"}) == config
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_smoke_variants_are_smaller_and_their_networks_fit_their_data(name):
+    whole, smoke = load_config(name), load_config(f"{name}:smoke")
+    assert smoke.search.epochs == smoke.train.epochs == 1 < whole.search.epochs
+    shape = (8, 8, 1) if "digits" in name else (32, 32, 3)
+    network = smoke.network.build(shape, 10)
+    assert network.count_parameters() < whole.network.build(shape, 10).count_parameters()
+    if whole.final_network is not None:
+        assert whole.final_network.build(shape, 10).space == whole.network.build(shape, 10).space
+
+
+def test_config_of_a_run_folder(tmp_path):
+    config = load_config("enas_digits:smoke")
+    with RunFolder.create(tmp_path / "run", name="a", seed=0, config=config) as folder:
+        assert config_of_run(folder.config) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("enas_digit", r"there is no config 'enas_digit': did you mean 'enas_digits'\?"),
+        ("nothing_alike", "There are enas_digits, enas_macro_cifar10"),
+        ("enas_digits:tiny", "the variant 'tiny' is unknown; there is 'smoke'"),
+        ("missing/file.py", "there is no config 'missing/file.py'"),
+    ],
+)
+def test_unknown_configs(name, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(name)
+
+
+def test_a_users_own_file(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from jaxnas.config import ChainConfig, Config\n"
+        "def config(variant=''):\n"
+        "    return Config(name='mine' + variant, network=ChainConfig())\n"
+    )
+    assert load_config(str(file)).name == "mine"
+    assert load_config(f"{file}:smoke").name == "minesmoke"
+    assert isinstance(load_config(str(file)), Config)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("import nothing_there", "cannot be loaded: No module named"),
+        ("x = 1", r"has no function config\(variant: str\) -> Config"),
+        ("def config(variant): return 3", r"config\(\) returned int, not a Config"),
+        ("def config(): return 3", r"config\(''\) failed: .* positional argument"),
+        (
+            "from jaxnas.config import SearchConfig\ndef config(variant): SearchConfig(epochs=0)",
+            r"config\(''\) failed: search\.epochs is 0",
+        ),
+    ],
+)
+def test_files_that_are_no_config(tmp_path, content, message):
+    file = tmp_path / "bad.py"
+    file.write_text(content + "\n")
+    with pytest.raises(ConfigError, match=message):
+        load_config(str(file))
