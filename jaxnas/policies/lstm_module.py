@@ -73,7 +73,7 @@ def randomize(params: Any, key: jax.Array, scale: float) -> Any:
     drawn = jax.random.uniform(key, (int(ends[-1]),), minval=-scale, maxval=scale)
     parts = jnp.split(drawn, ends[:-1])
     shaped = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
-    return structure.unflatten(shaped) | {"head_bias": params["head_bias"]}
+    return jax.tree.unflatten(structure, shaped) | {"head_bias": params["head_bias"]}
 
 
 def head_logits(

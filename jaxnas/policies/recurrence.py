@@ -136,7 +136,7 @@ def _step(
     hidden, cell = module.recur(carry.inputs + context_input, carry.hidden, carry.cell)
     slot = slots[row.head]
     logits = head_logits(kernel, bias, hidden, slot)
-    if module.attention is not None:
+    if module.attention is not None and carry.anchors is not None:
         pointed, keys = module.attention.read(carry.anchors, row.nodes)
         pointing = module.attention.logits(keys, hidden, row)
         logits = jnp.where(row.pointing[..., None], pointing, logits)
@@ -145,7 +145,7 @@ def _step(
     counts = (carry.state >= 0) & (action >= 0)
     inputs = embed(embeddings, slot, action)
     anchors = carry.anchors
-    if module.attention is not None:
+    if module.attention is not None and anchors is not None:
         inputs = inputs + attention.chosen(pointed, action, row)
         anchors = module.attention.write(anchors, row.made, hidden)
     state = _next_state(config.tables, carry.state, action, counts)

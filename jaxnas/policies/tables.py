@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from jaxnas.spaces import Decision, SearchSpace
 from jaxnas.spaces.automaton import DONE
+
+Array = jax.Array | np.ndarray
 
 
 class Rows(NamedTuple):
@@ -24,13 +27,13 @@ class Rows(NamedTuple):
       made: `int32 [...]`, the node that the decision makes (`K` if none).
     """
 
-    is_open: np.ndarray
-    head: np.ndarray
-    pointing: np.ndarray
-    nodes: np.ndarray
-    scores: np.ndarray
-    picks: np.ndarray
-    made: np.ndarray
+    is_open: Array
+    head: Array
+    pointing: Array
+    nodes: Array
+    scores: Array
+    picks: Array
+    made: Array
 
 
 class Tables(NamedTuple):
