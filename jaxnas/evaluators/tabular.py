@@ -62,7 +62,8 @@ def _offsets(space: SearchSpace) -> np.ndarray:
         before = 0
         for action, target in enumerate(row):
             offsets[state, action] = before
-            before += completions[target] if target >= 0 else int(target == DONE)
+            if target != -1:
+                before += 1 if target == DONE else completions[target]
     return offsets
 
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxnas.policies.tables import Rows
+from jaxnas.policies.tables import Array, Rows
 
 
 class AnchorAttention(nnx.Module):
@@ -39,14 +39,14 @@ class AnchorAttention(nnx.Module):
         anchors = self._with_keys(self.initial_anchors[...])
         return jnp.broadcast_to(anchors[:, None], (len(anchors), num, anchors.shape[-1]))
 
-    def write(self, anchors: jax.Array, made: jax.Array, hidden: jax.Array) -> jax.Array:
+    def write(self, anchors: jax.Array, made: Array, hidden: jax.Array) -> jax.Array:
         """Stores the hidden state `[N, H]` as the anchor of the node that was made."""
         new = self._with_keys(hidden)
         if made.ndim == 0:
             return jax.lax.dynamic_update_index_in_dim(anchors, new, made, axis=0)
         return anchors.at[made, jnp.arange(len(hidden))].set(new)
 
-    def read(self, anchors: jax.Array, nodes: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def read(self, anchors: jax.Array, nodes: Array) -> tuple[jax.Array, jax.Array]:
         """The anchors `[N, P, H]` of nodes `[P]` or `[N, P]`, and their keys `[N, P, H]`."""
         if nodes.ndim == 1:
             found = jnp.moveaxis(anchors[nodes], 0, 1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jaxnas.policies.tables import Array
 
-def open_log_softmax(logits: jax.Array, is_open: jax.Array) -> jax.Array:
+
+def open_log_softmax(logits: jax.Array, is_open: Array) -> jax.Array:
     """Log-probabilities over the open actions; 0 for the others, which `is_open` tells apart.
 
     Zero in place of minus infinity keeps products and their gradients finite.
@@ -19,12 +21,12 @@ def open_log_softmax(logits: jax.Array, is_open: jax.Array) -> jax.Array:
     return jnp.where(is_open, log_probs, 0.0)
 
 
-def entropy(log_probs: jax.Array, is_open: jax.Array) -> jax.Array:
+def entropy(log_probs: jax.Array, is_open: Array) -> jax.Array:
     """The entropy `[N]` of the distributions of `open_log_softmax`, in nats."""
     return -jnp.sum(jnp.where(is_open, jnp.exp(log_probs) * log_probs, 0.0), axis=-1)
 
 
-def sample(log_probs: jax.Array, is_open: jax.Array, uniform: jax.Array) -> jax.Array:
+def sample(log_probs: jax.Array, is_open: Array, uniform: jax.Array) -> jax.Array:
     """Draws an action `int32 [N]` by inverting the cumulative distribution.
 
     Args:
@@ -38,7 +40,7 @@ def sample(log_probs: jax.Array, is_open: jax.Array, uniform: jax.Array) -> jax.
     return jnp.sum(cumulative <= threshold, axis=-1, dtype=jnp.int32)
 
 
-def log_prob(log_probs: jax.Array, is_open: jax.Array, action: jax.Array) -> jax.Array:
+def log_prob(log_probs: jax.Array, is_open: Array, action: jax.Array) -> jax.Array:
     """The log-probability `[N]` of actions `int32 [N]`; minus infinity for closed ones."""
     chosen = (action[:, None] == jnp.arange(log_probs.shape[-1])) & is_open
     selected = jnp.sum(jnp.where(chosen, log_probs, 0.0), axis=-1)

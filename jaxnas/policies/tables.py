@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from jaxnas.spaces import Decision, SearchSpace
 from jaxnas.spaces.automaton import DONE
+
+Array = jax.Array | np.ndarray
 
 
 class Rows(NamedTuple):
@@ -24,14 +27,13 @@ class Rows(NamedTuple):
       made: `int32 [...]`, the node that the decision makes (`K` if none).
     """
 
-    # NumPy constants, or JAX arrays inside a scan over the steps.
-    is_open: Any
-    head: Any
-    pointing: Any
-    nodes: Any
-    scores: Any
-    picks: Any
-    made: Any
+    is_open: Array
+    head: Array
+    pointing: Array
+    nodes: Array
+    scores: Array
+    picks: Array
+    made: Array
 
 
 class Tables(NamedTuple):

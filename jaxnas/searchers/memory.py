@@ -17,11 +17,11 @@ class Memory(NamedTuple):
 
     Attributes:
       hashes: `uint32 [M]`, a ring.
-      count: `int32 []`, how many architectures were stored in all.
+      stored: `int32 []`, how many architectures were stored in all.
     """
 
     hashes: jax.Array
-    count: jax.Array  # type: ignore[assignment]  # hides tuple.count
+    stored: jax.Array
 
 
 def new_memory(size: int) -> Memory:
@@ -36,8 +36,8 @@ def remember(memory: Memory, architectures: Any) -> Memory:
         return memory
     new = _hash(architectures)[-size:]
     skipped = len(architectures) - len(new)
-    places = (memory.count + skipped + jnp.arange(len(new))) % size
-    return Memory(memory.hashes.at[places].set(new), memory.count + len(architectures))
+    places = (memory.stored + skipped + jnp.arange(len(new))) % size
+    return Memory(memory.hashes.at[places].set(new), memory.stored + len(architectures))
 
 
 def new_ones_first(memory: Memory, architectures: jax.Array, num: int) -> jax.Array:
@@ -46,8 +46,8 @@ def new_ones_first(memory: Memory, architectures: jax.Array, num: int) -> jax.Ar
     An architecture that stands twice among them counts as new once.
     """
     hashes = _hash(architectures)
-    stored = jnp.arange(len(memory.hashes)) < memory.count
-    known = jnp.any((hashes[:, None] == memory.hashes) & stored, axis=-1)
+    filled = jnp.arange(len(memory.hashes)) < memory.stored
+    known = jnp.any((hashes[:, None] == memory.hashes) & filled, axis=-1)
     earlier = jnp.tril(jnp.ones((len(hashes),) * 2, bool), -1)
     repeated = jnp.any((hashes[:, None] == hashes) & earlier, axis=-1)
     order = jnp.argsort(known | repeated, stable=True)

@@ -69,7 +69,7 @@ _CANDIDATES = 4
 class _Config:
     policy: Policy
     optimizer: optax.GradientTransformation
-    settings: tuple[float, float, float, float]
+    settings: tuple[float, ...]
     normalize_advantage: bool
     memory: int
 
@@ -132,16 +132,13 @@ def reinforce(
         raise ValueError(f"'memory' is {memory}; it must be >= 0.")
     if not reward_scale > 0:
         raise ValueError(f"'reward_scale' is {reward_scale}; it must be > 0.")
-    policy = space_or_policy if isinstance(space_or_policy, Policy) else lstm(space_or_policy)
+    given = space_or_policy
+    policy = lstm(given) if isinstance(given, SearchSpace) else given
     optimizer = _default_optimizer() if optimizer is None else optimizer
     if entropy_target is None:
         entropy_target = min(4.0, math.log(policy.space.count()) / 2)
-    settings = (
-        float(baseline_decay),
-        float(entropy_weight),
-        float(entropy_target),
-        float(reward_scale),
-    )
+    numbers = (baseline_decay, entropy_weight, entropy_target, reward_scale)
+    settings = tuple(float(x) for x in numbers)
     return _make(_Config(policy, optimizer, settings, normalize_advantage, memory))
 
 
