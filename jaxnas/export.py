@@ -104,4 +104,4 @@ def stablehlo(module: ChildModule, image_shape: Shape) -> bytes:
     (batch,) = export.symbolic_shape("batch")
     images = jax.ShapeDtypeStruct((batch, *image_shape), jnp.float32)
     function = jax.jit(lambda x: nnx.merge(graph, state)(x))
-    return export.export(function, platforms=PLATFORMS)(images).serialize()
+    return bytes(export.export(function, platforms=PLATFORMS)(images).serialize())

@@ -161,11 +161,11 @@ def from_values(values: Mapping[str, Any], kind: type = Config, where: str = "co
 def _value(value: Any, hint: Any, where: str) -> Any:
     if not isinstance(value, Mapping):
         return value
-    classes = [option for option in _options(hint) if dataclasses.is_dataclass(option)]
+    classes: list[Any] = [o for o in _options(hint) if dataclasses.is_dataclass(o)]
     tag = value.get("kind")
     for option in classes:
         if tag is None or _fields(option).get("kind") == typing.Literal[tag]:
-            return from_values(value, typing.cast(type, option), where)
+            return from_values(value, option, where)
     raise ConfigError(f"{where} is of the unknown kind {tag!r}.")
 
 
