@@ -7,6 +7,8 @@ import math
 import numbers
 from typing import Any
 
+from jaxnas.data.errors import DataError
+
 
 def whole(section: str, config: Any, minimum: int, *names: str) -> None:
     """Checks that fields are whole numbers of at least `minimum`; a default `None` passes.
@@ -59,6 +61,15 @@ def real(
             least = f"above {low:g}" if above else f"from {low:g}"
             most = "" if high == math.inf else f" to {high:g}"
             raise ValueError(f"{section}.{name} is {value!r}: give a number {least}{most}.")
+
+
+def check_batch(field: str, size: int, split: str, available: int) -> None:
+    """Raises `DataError`, which names the field, where a split holds no whole batch."""
+    if size > available:
+        raise DataError(
+            f"{field} is {size}, but the {split} split has {available} images: give {available} "
+            "or less."
+        )
 
 
 def _absent(config: Any, name: str) -> bool:

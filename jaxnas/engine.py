@@ -16,7 +16,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.config import SearchConfig
-from jaxnas.data import Augmentation, DataError, Dataset, augment
+from jaxnas.config_checks import check_batch
+from jaxnas.data import Augmentation, Dataset, augment
 from jaxnas.data.batches import batch_indices, batches_per_epoch, gather, normalize
 from jaxnas.evaluators.shared import shared
 from jaxnas.objectives import accuracy, cross_entropy
@@ -68,15 +69,6 @@ def device_data(dataset: Dataset) -> DeviceData:
         jnp.asarray(dataset.validation_images), jnp.asarray(dataset.validation_labels)
     )
     return DeviceData(train, validation, jnp.asarray(dataset.mean), jnp.asarray(dataset.std))
-
-
-def check_batch(field: str, size: int, split: str, available: int) -> None:
-    """Raises `DataError`, which names the field, where a split holds no whole batch."""
-    if size > available:
-        raise DataError(
-            f"{field} is {size}, but the {split} split has {available} images: give {available} "
-            "or less."
-        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -18,9 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.config import TrainConfig
+from jaxnas.config_checks import check_batch
 from jaxnas.data.augment import augment
 from jaxnas.data.batches import batch_indices, batches_per_epoch, gather, normalize
-from jaxnas.engine import DeviceData, Split, check_batch
+from jaxnas.engine import DeviceData, Split
 from jaxnas.objectives import accuracy, cross_entropy
 from jaxnas.optimizers import apply_gradient, make_optimizer
 from jaxnas.supernets import Network, Noise, Plan, Supernet

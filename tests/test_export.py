@@ -163,7 +163,7 @@ def test_stablehlo_round_trip(exported, data):
     from jax import export
 
     module, _, logits = exported
-    loaded = export.deserialize(bytearray(stablehlo(module, (4, 4, 1))))
+    loaded = export.deserialize(stablehlo(module, (4, 4, 1)))
     assert loaded.platforms == ("cpu", "cuda", "tpu")
     images = np.asarray(data.validation.images, np.float32) / 255
     np.testing.assert_allclose(loaded.call(images), logits, rtol=1e-4, atol=1e-5)

@@ -16,9 +16,10 @@ import optax
 
 from jaxnas import searchers
 from jaxnas.config import Config, SearcherConfig
+from jaxnas.config_checks import check_batch
 from jaxnas.data import Dataset
 from jaxnas.derive import Candidates, derive, random_children, rank
-from jaxnas.engine import DeviceData, Engine, SearchState, check_batch, device_data
+from jaxnas.engine import DeviceData, Engine, SearchState, device_data
 from jaxnas.policies import lstm
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.metrics import MetricsWriter

@@ -161,7 +161,7 @@ def from_values(values: Mapping[str, Any], kind: type = Config, where: str = "co
 def _value(value: Any, hint: Any, where: str) -> Any:
     if not isinstance(value, Mapping):
         return value
-    classes = [o for o in _options(hint) if isinstance(o, type) and dataclasses.is_dataclass(o)]
+    classes: list[Any] = [o for o in _options(hint) if dataclasses.is_dataclass(o)]
     tag = value.get("kind")
     for option in classes:
         if tag is None or _fields(option).get("kind") == typing.Literal[tag]:
