@@ -179,7 +179,7 @@ def _batch(config: TrainConfig, steps: int, data: DeviceData, key: jax.Array, st
     indices = batch_indices(order, step, data.train.labels.shape[0], config.batch_size)
     images, labels = gather(*data.train, indices)
     images = normalize(images, data.mean, data.std)
-    rate = jnp.asarray(config.drop_path * (step + 1) / steps, jnp.float32)
+    rate = jnp.float32(config.drop_path * (step + 1) / steps) if config.drop_path else None
     return augment(config.augmentation, augmentation, images), labels, Noise(noise, rate)
 
 

@@ -21,11 +21,12 @@ class Noise(NamedTuple):
 
     Attributes:
       key: a PRNG key for the step.
-      drop_path: float32 scalar, the probability of dropping a path at full depth.
+      drop_path: float32 scalar, the probability of dropping a path at full depth; `None` for no
+        drop-path at all, whose programs are those without noise.
     """
 
     key: jax.Array
-    drop_path: jax.Array | float = 0.0
+    drop_path: jax.Array | float | None = None
 
     def of(self, network: Network, key: Key) -> jax.Array:
         """The key of one shared operation's noise in this step."""

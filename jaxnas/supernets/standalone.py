@@ -45,9 +45,10 @@ class Standalone:
         output, record = _apply(shared.operation, self.lookup(key), inputs, noise_key, moments)
         if self.record is not None and jax.tree.leaves(record):
             self._keep(self.record, key, record)
-        if self.noise is None or noise_key is None or not shared.drop_path:
+        rate = None if self.noise is None else self.noise.drop_path
+        if noise_key is None or rate is None or not shared.drop_path:
             return output
-        return drop_path(noise_key, output, self.noise.drop_path * shared.drop_path)
+        return drop_path(noise_key, output, rate * shared.drop_path)
 
     def _keep(self, kept: dict[Key, Any], key: Key, record: Any) -> None:
         if key in kept:

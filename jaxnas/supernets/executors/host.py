@@ -134,9 +134,12 @@ def _differentiable(plan: Plan, instruction: Expression) -> tuple[int, ...]:
 
 def _noise_of(shared: Shared, group: int, row: int, noise: Noise | None):
     """The noise that an operation really uses, so that the others compile without any."""
-    if noise is None or not (shared.operation.stochastic or shared.drop_path):
+    if noise is None:
         return None
-    rate = (noise.drop_path, shared.drop_path) if shared.drop_path else None
+    drops = noise.drop_path is not None and shared.drop_path
+    if not (shared.operation.stochastic or drops):
+        return None
+    rate = (noise.drop_path, shared.drop_path) if drops else None
     return noise.key, group, row, rate
 
 
