@@ -30,7 +30,7 @@ class Candidates(NamedTuple):
 
 
 def derive(engine: Engine, state: SearchState, data: DeviceData, num: int) -> Candidates:
-    """Samples `num` architectures from the searcher and ranks the distinct ones.
+    """Samples `num` architectures from the searcher, and ranks them and the best one seen.
 
     Args:
       engine: the search.
@@ -39,7 +39,11 @@ def derive(engine: Engine, state: SearchState, data: DeviceData, num: int) -> Ca
       num: how many to sample.
     """
     _, sampled = engine.searcher.ask(state.searcher, num)
-    return rank(engine, state, data, np.unique(np.asarray(sampled), axis=0))
+    record = state.searcher.record
+    # Evolution proposes mutations only: its best member is a candidate through the record.
+    seen = np.asarray(record.best_architecture)[None][: int(np.isfinite(record.best_reward))]
+    candidates = np.concatenate([np.asarray(sampled), seen])
+    return rank(engine, state, data, np.unique(candidates, axis=0))
 
 
 def rank(

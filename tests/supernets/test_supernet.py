@@ -35,7 +35,8 @@ def cross_entropy(logits, labels):
 
 def test_programs_are_compiled_once_per_signature_whatever_the_children(supernet):
     params = supernet.init(jax.random.key(0))
-    images, labels = jnp.ones((4, 4, 4, 1)), jnp.array([0, 1, 0, 1])
+    # A batch size of its own: programs that other tests have compiled would not count.
+    images, labels = jnp.ones((7, 4, 4, 1)), jnp.array([0, 1, 0, 1, 0, 1, 0])
     gradient = supernet.value_and_grad(cross_entropy)
     programs = (host._apply, host._apply_vjp, host._pull, host._sum)
     before = [p._cache_size() for p in programs]
