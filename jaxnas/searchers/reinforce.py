@@ -78,7 +78,7 @@ def reinforce(
     space_or_policy: SearchSpace | Policy,
     optimizer: optax.GradientTransformation | None = None,
     *,
-    baseline_decay: float = 0.9,
+    baseline_decay: float = 0.7,
     entropy_weight: float = 1.0,
     entropy_target: float | None = None,
     reward_scale: float = 1.0,
@@ -106,12 +106,13 @@ def reinforce(
     `policy.sample(state.policy, key, num)`.
 
     Args:
-      space_or_policy: a policy, or a space, for which `jaxnas.policies.lstm` is the policy.
-      optimizer: any Optax optimiser; `optax.adam(0.01)` by default.
+      space_or_policy: a policy, or a space, whose policy is then
+        `jaxnas.policies.lstm(space, hidden=32)`.
+      optimizer: any Optax optimiser; `optax.adam(0.03)` by default.
       baseline_decay: the weight of the old baseline, in [0, 1).
       entropy_weight: the weight of the entropy of the policy.
-      entropy_target: in nats; a higher entropy earns nothing more. By default 4 (some 50
-        architectures), or half of the logarithm of the size of a smaller space. `math.inf` gives
+      entropy_target: in nats; a higher entropy earns nothing more. By default 6 (some 400
+        architectures), or 0.6 times the logarithm of the size of a smaller space. `math.inf` gives
         the bonus of the papers.
       reward_scale: multiplies the advantage.
       normalize_advantage: whether to divide by the moving standard deviation.
@@ -133,10 +134,10 @@ def reinforce(
     if not reward_scale > 0:
         raise ValueError(f"'reward_scale' is {reward_scale}; it must be > 0.")
     given = space_or_policy
-    policy = lstm(given) if isinstance(given, SearchSpace) else given
+    policy = lstm(given, hidden=32) if isinstance(given, SearchSpace) else given
     optimizer = _default_optimizer() if optimizer is None else optimizer
     if entropy_target is None:
-        entropy_target = min(4.0, math.log(policy.space.count()) / 2)
+        entropy_target = min(6.0, 0.6 * math.log(policy.space.count()))
     numbers = (baseline_decay, entropy_weight, entropy_target, reward_scale)
     settings = tuple(float(x) for x in numbers)
     return _make(_Config(policy, optimizer, settings, normalize_advantage, memory))
@@ -144,7 +145,7 @@ def reinforce(
 
 @functools.cache
 def _default_optimizer() -> optax.GradientTransformation:
-    return optax.adam(0.01)
+    return optax.adam(0.03)
 
 
 @functools.lru_cache(maxsize=64)
