@@ -35,25 +35,31 @@ ENTROPY_TARGETS = (2.0, 4.0, 6.0, float("inf"))
 FEW = ((0.03, 4.0), (0.06, 4.0), (0.03, 6.0))
 """The learning rates and entropy targets that every variant is tried with."""
 BASE: dict[str, Any] = {
-    "batch": 2,
+    "batch": 1,
     "hidden": 32,
-    "baseline_decay": 0.9,
+    "baseline_decay": 0.7,
     "entropy_weight": 1.0,
     "memory": 1024,
+    "elite": 3,
+    "elite_weight": 0.3,
     "normalize_advantage": True,
 }
-"""Tried with every learning rate and entropy target; each variant changes it in one place."""
+"""Tried with every learning rate and entropy target; each variant changes it in few places."""
 VARIANTS: tuple[dict[str, Any], ...] = (
     {},
-    {"batch": 1},
+    {"batch": 2},
     {"batch": 5},
     {"batch": 10},
     {"hidden": 16},
     {"hidden": 64},
-    {"baseline_decay": 0.7},
-    {"baseline_decay": 0.97},
+    {"baseline_decay": 0.9},
+    {"elite": 1},
+    {"elite": 10},
+    {"elite_weight": 1.0},
     {"entropy_weight": 0.2},
+    {"elite": 0},
     {"memory": 0},
+    {"memory": 0, "elite": 0},
     {"normalize_advantage": False},
 )
 POPULATIONS = ((10, 3), (10, 5), (10, 10), (20, 5), (20, 10), (20, 20), (50, 10), (50, 25))
