@@ -91,7 +91,7 @@ def reinforce(
     reward_scale: float = 1.0,
     normalize_advantage: bool = True,
     memory: int = 1024,
-    elite: int = 3,
+    elite: int = 2,
     elite_weight: float = 0.3,
 ) -> Searcher:
     """Makes a searcher that trains a policy by REINFORCE.
@@ -117,11 +117,11 @@ def reinforce(
 
     Args:
       space_or_policy: a policy, or a space, whose policy is then
-        `jaxnas.policies.lstm(space, hidden=32)`.
+        `jaxnas.policies.lstm(space, hidden=16)`.
       optimizer: any Optax optimiser; `optax.adam(0.03)` by default.
       baseline_decay: the weight of the old baseline, in [0, 1).
       entropy_weight: the weight of the entropy of the policy.
-      entropy_target: in nats; a higher entropy earns nothing more. By default 6 (some 400
+      entropy_target: in nats; a higher entropy earns nothing more. By default 5 (some 150
         architectures), or 0.6 times the logarithm of the size of a smaller space. `math.inf` gives
         the bonus of the papers.
       reward_scale: multiplies the advantage.
@@ -147,10 +147,10 @@ def reinforce(
     if not reward_scale > 0:
         raise ValueError(f"'reward_scale' is {reward_scale}; it must be > 0.")
     given = space_or_policy
-    policy = lstm(given, hidden=32) if isinstance(given, SearchSpace) else given
+    policy = lstm(given, hidden=16) if isinstance(given, SearchSpace) else given
     optimizer = _default_optimizer() if optimizer is None else optimizer
     if entropy_target is None:
-        entropy_target = min(6.0, 0.6 * math.log(policy.space.count()))
+        entropy_target = min(5.0, 0.6 * math.log(policy.space.count()))
     numbers = (baseline_decay, entropy_weight, entropy_target, elite_weight, reward_scale)
     settings = tuple(float(x) for x in numbers)
     return _make(_Config(policy, optimizer, settings, normalize_advantage, memory, elite))

@@ -131,7 +131,7 @@ def test_default_entropy_target_fits_the_space():
     def target(space):
         return float(reinforce(space).init(jax.random.key(0)).settings.entropy_target)
 
-    assert target(chain(12)) == 6.0
+    assert target(chain(12)) == 5.0
     np.testing.assert_allclose(target(SPACE), 0.6 * math.log(4), rtol=1e-6)
 
 
