@@ -27,7 +27,7 @@ from jaxnas.spaces import SearchSpace, nasbench201
 
 CHECKPOINTS = (50, 100, 200, 500)
 DATASETS = ("cifar10", "cifar100", "imagenet16_120")
-BATCHES = {"random": 10, "evolution": 1, "reinforce": 2}
+BATCHES = {"random": 10, "evolution": 1, "reinforce": 1}
 """Architectures per ask; those of the searchers that learn were chosen with their defaults."""
 
 
@@ -81,24 +81,25 @@ def searchers(space: SearchSpace) -> dict[str, Searcher]:
     return {"random": random(space), "evolution": evolution(space), "reinforce": reinforce(space)}
 
 
-def regrets(space: SearchSpace, table: np.ndarray, seeds: int) -> dict[str, np.ndarray]:
-    """For each searcher the regret `[seeds, 500]` after each evaluation."""
-    flat = jnp.asarray(table)
+def regrets(
+    space: SearchSpace, tables: dict[str, np.ndarray], seeds: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """For each table and searcher the regret `[seeds, 500]` after each evaluation."""
+    optima = {dataset: float(table.max()) for dataset, table in tables.items()}
+    # Which table a search reads is an argument too: one program for all of them.
+    stacked = jnp.asarray(np.stack(list(tables.values())))
+    which = jnp.repeat(jnp.arange(len(tables)), seeds)
 
-    def evaluate(architectures, _):
-        return flat[rank(space, architectures)]
+    def evaluate(architectures, table):
+        return stacked[table, rank(space, architectures)]
 
-    curves = {}
+    curves: dict[str, dict[str, np.ndarray]] = {dataset: {} for dataset in tables}
     for name, searcher in searchers(space).items():
-        best = best_so_far(
-            searcher,
-            evaluate,
-            seed_keys(seeds),
-            jnp.zeros(seeds),
-            batch=BATCHES[name],
-            evaluations=CHECKPOINTS[-1],
-        )
-        curves[name] = float(table.max()) - best
+        keys = jnp.tile(seed_keys(seeds), len(tables))
+        options = {"batch": BATCHES[name], "evaluations": CHECKPOINTS[-1]}
+        best = best_so_far(searcher, evaluate, keys, which, **options)
+        for i, dataset in enumerate(tables):
+            curves[dataset][name] = optima[dataset] - best[i * seeds : (i + 1) * seeds]
     return curves
 
 
@@ -181,7 +182,7 @@ def main() -> None:
     tables = load_table(arguments.table, space) if arguments.table else simulated_tables(space)
     if arguments.quick:
         tables = dict(list(tables.items())[:1])
-    curves = {dataset: regrets(space, table, seeds) for dataset, table in tables.items()}
+    curves = regrets(space, tables, seeds)
     rows = [row for dataset, of in curves.items() for row in make_rows(dataset, of)]
     print_table(rows)
     record = make_record("sample_efficiency", rows=rows, summary=make_summary(rows), seeds=seeds)

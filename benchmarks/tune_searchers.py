@@ -30,30 +30,38 @@ from jaxnas.searchers import Searcher, evolution, random, reinforce
 from jaxnas.spaces import SearchSpace
 
 CHECKPOINTS = (50, 100, 200, 500)
-LEARNING_RATES = (0.01, 0.03, 0.06, 0.1)
-ENTROPY_TARGETS = (2.0, 4.0, 6.0, float("inf"))
-FEW = ((0.03, 4.0), (0.06, 4.0), (0.03, 6.0))
+LEARNING_RATES = (0.01, 0.03, 0.06)
+ENTROPY_TARGETS = (3.0, 5.0, 7.0, float("inf"))
+FEW = ((0.03, 5.0), (0.06, 5.0))
 """The learning rates and entropy targets that every variant is tried with."""
 BASE: dict[str, Any] = {
-    "batch": 2,
-    "hidden": 32,
-    "baseline_decay": 0.9,
+    "batch": 1,
+    "hidden": 16,
+    "baseline_decay": 0.7,
     "entropy_weight": 1.0,
     "memory": 1024,
+    "elite": 2,
+    "elite_weight": 0.3,
     "normalize_advantage": True,
 }
-"""Tried with every learning rate and entropy target; each variant changes it in one place."""
+"""Tried with every learning rate and entropy target; each variant changes it in few places."""
+DEFAULT = {"learning_rate": 0.03, "entropy_target": 5.0}
+"""With `BASE`, the defaults that `reinforce` has because of this sweep."""
 VARIANTS: tuple[dict[str, Any], ...] = (
     {},
-    {"batch": 1},
+    {"batch": 2},
     {"batch": 5},
     {"batch": 10},
-    {"hidden": 16},
+    {"hidden": 32},
     {"hidden": 64},
-    {"baseline_decay": 0.7},
-    {"baseline_decay": 0.97},
+    {"baseline_decay": 0.9},
+    {"elite": 1},
+    {"elite": 5},
+    {"elite_weight": 1.0},
     {"entropy_weight": 0.2},
+    {"elite": 0},
     {"memory": 0},
+    {"memory": 0, "elite": 0},
     {"normalize_advantage": False},
 )
 POPULATIONS = ((10, 3), (10, 5), (10, 10), (20, 5), (20, 10), (20, 20), (50, 10), (50, 25))
@@ -169,9 +177,14 @@ def main() -> None:
         best = max(row["score"] for row in rows if row["searcher"] == "reinforce")
         print(f"{variant or 'base'}: the best so far has {best}", flush=True)
     print_rows(rows)
-    best = {s: max(r["score"] for r in rows if r["searcher"] == s) for s in ("evolution", "random")}
-    chosen = max((r for r in rows if r["searcher"] == "reinforce"), key=lambda r: r["score"])
-    summary = {"reinforce_score": chosen["score"], **{f"{s}_score": v for s, v in best.items()}}
+    names = ("random", "evolution", "reinforce")
+    best = {s: max(r["score"] for r in rows if r["searcher"] == s) for s in names}
+    summary = {f"{searcher}_score": score for searcher, score in best.items()}
+    summary["reinforce_default_score"] = next(
+        row["score"]
+        for row in rows
+        if all(row.get(key) == value for key, value in (BASE | DEFAULT).items())
+    )
     if arguments.json:
         write_record(
             arguments.json,

@@ -44,7 +44,7 @@ class _Config:
     tournament: int
 
 
-def evolution(space: SearchSpace, *, population: int = 20, tournament: int = 5) -> Searcher:
+def evolution(space: SearchSpace, *, population: int = 20, tournament: int = 20) -> Searcher:
     """Makes a searcher by regularised evolution.
 
     The first `population` architectures are drawn uniformly. Then every child is a mutation (see

@@ -2,7 +2,9 @@
 
 Source: Williams 1992, "Simple statistical gradient-following algorithms for connectionist
 reinforcement learning"; Zoph & Le 2017 (arXiv:1611.01578), section 3.2, for its use in
-architecture search; Pham et al. 2018, ENAS (arXiv:1802.03268), for the entropy bonus.
+architecture search; Pham et al. 2018, ENAS (arXiv:1802.03268), for the entropy bonus; Abolafia et
+al. 2018, "Neural program synthesis with priority queue training" (arXiv:1801.03526), for the
+imitation of the best.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import optax
 
 from jaxnas.policies import Policy, lstm
 from jaxnas.searchers.base import Metrics, Searcher
+from jaxnas.searchers.elite import Elite, admit, new_elite
 from jaxnas.searchers.memory import Memory, new_memory, new_ones_first, remember
 from jaxnas.searchers.rewards import RewardRecord, keep_if, new_record, observe
 from jaxnas.spaces import SearchSpace
@@ -32,6 +35,7 @@ class ReinforceSettings(NamedTuple):
     baseline_decay: jax.Array
     entropy_weight: jax.Array
     entropy_target: jax.Array
+    elite_weight: jax.Array
     reward_scale: jax.Array
 
 
@@ -47,6 +51,7 @@ class ReinforceState(NamedTuple):
       updates: `int32 []`, how often the policy was updated.
       settings: the numbers that `reinforce` was made with.
       memory: the architectures evaluated lately.
+      elite: the best architectures so far.
       record: the rewards seen.
     """
 
@@ -58,6 +63,7 @@ class ReinforceState(NamedTuple):
     updates: jax.Array
     settings: ReinforceSettings
     memory: Memory
+    elite: Elite
     record: RewardRecord
 
 
@@ -72,25 +78,28 @@ class _Config:
     settings: tuple[float, ...]
     normalize_advantage: bool
     memory: int
+    elite: int
 
 
 def reinforce(
     space_or_policy: SearchSpace | Policy,
     optimizer: optax.GradientTransformation | None = None,
     *,
-    baseline_decay: float = 0.9,
+    baseline_decay: float = 0.7,
     entropy_weight: float = 1.0,
     entropy_target: float | None = None,
     reward_scale: float = 1.0,
     normalize_advantage: bool = True,
     memory: int = 1024,
+    elite: int = 2,
+    elite_weight: float = 0.3,
 ) -> Searcher:
     """Makes a searcher that trains a policy by REINFORCE.
 
     For a batch of rewards `R` with log-probabilities `log p` and policy entropies `H` it descends
 
-        -mean(A log p) - entropy_weight * min(mean(H), entropy_target),
-        A = reward_scale * (R - b) / s
+        -mean(A log p) - entropy_weight * min(mean(H), entropy_target)
+            - elite_weight * mean(log p of the elite),    A = reward_scale * (R - b) / s
 
     where `b` is the baseline before this batch, `b <- decay * b + (1 - decay) * mean(R)`
     afterwards, started at the mean of the first batch; and `s` is the root of the moving average
@@ -98,24 +107,28 @@ def reinforce(
     depend on the unit of the rewards. They are made for some hundreds of evaluations; those of the
     papers are for many thousands. The bonus stops at `entropy_target`: the policy may settle fast,
     but not collapse. With a `memory`, `ask` draws four times as many architectures as it needs and
-    prefers those that were not evaluated before: right where a second evaluation says nothing new,
-    wrong where rewards change over time, as with shared weights (`memory=0`). With a context
-    nothing is remembered away.
+    prefers those that were not evaluated before; and the policy imitates the `elite`, the few best
+    so far. Both are right where an evaluation holds for good, and wrong where rewards change over
+    time, as with shared weights: `memory=0, elite=0` is REINFORCE alone. With a context both are
+    off.
 
     To derive architectures without changing the search, sample the policy:
     `policy.sample(state.policy, key, num)`.
 
     Args:
-      space_or_policy: a policy, or a space, for which `jaxnas.policies.lstm` is the policy.
-      optimizer: any Optax optimiser; `optax.adam(0.01)` by default.
+      space_or_policy: a policy, or a space, whose policy is then
+        `jaxnas.policies.lstm(space, hidden=16)`.
+      optimizer: any Optax optimiser; `optax.adam(0.03)` by default.
       baseline_decay: the weight of the old baseline, in [0, 1).
       entropy_weight: the weight of the entropy of the policy.
-      entropy_target: in nats; a higher entropy earns nothing more. By default 4 (some 50
-        architectures), or half of the logarithm of the size of a smaller space. `math.inf` gives
+      entropy_target: in nats; a higher entropy earns nothing more. By default 5 (some 150
+        architectures), or 0.6 times the logarithm of the size of a smaller space. `math.inf` gives
         the bonus of the papers.
       reward_scale: multiplies the advantage.
       normalize_advantage: whether to divide by the moving standard deviation.
       memory: how many evaluated architectures to remember; 0 for none.
+      elite: how many of the best architectures to imitate; 0 for none.
+      elite_weight: the weight of their mean log-probability.
 
     Raises:
       ValueError: a number out of range.
@@ -128,23 +141,24 @@ def reinforce(
         raise ValueError(f"'baseline_decay' is {baseline_decay}; it must be in [0, 1).")
     if not entropy_weight >= 0:
         raise ValueError(f"'entropy_weight' is {entropy_weight}; it must be >= 0.")
-    if memory < 0:
-        raise ValueError(f"'memory' is {memory}; it must be >= 0.")
+    for name, size in (("memory", memory), ("elite", elite), ("elite_weight", elite_weight)):
+        if not size >= 0:
+            raise ValueError(f"{name!r} is {size}; it must be >= 0.")
     if not reward_scale > 0:
         raise ValueError(f"'reward_scale' is {reward_scale}; it must be > 0.")
     given = space_or_policy
-    policy = lstm(given) if isinstance(given, SearchSpace) else given
+    policy = lstm(given, hidden=16) if isinstance(given, SearchSpace) else given
     optimizer = _default_optimizer() if optimizer is None else optimizer
     if entropy_target is None:
-        entropy_target = min(4.0, math.log(policy.space.count()) / 2)
-    numbers = (baseline_decay, entropy_weight, entropy_target, reward_scale)
+        entropy_target = min(5.0, 0.6 * math.log(policy.space.count()))
+    numbers = (baseline_decay, entropy_weight, entropy_target, elite_weight, reward_scale)
     settings = tuple(float(x) for x in numbers)
-    return _make(_Config(policy, optimizer, settings, normalize_advantage, memory))
+    return _make(_Config(policy, optimizer, settings, normalize_advantage, memory, elite))
 
 
 @functools.cache
 def _default_optimizer() -> optax.GradientTransformation:
-    return optax.adam(0.01)
+    return optax.adam(0.03)
 
 
 @functools.lru_cache(maxsize=64)
@@ -173,6 +187,7 @@ def _init(config: _Config, key: jax.Array) -> ReinforceState:
         updates=jnp.int32(0),
         settings=settings,
         memory=new_memory(config.memory),
+        elite=new_elite(config.policy.space, config.elite),
         record=record,
     )
 
@@ -197,9 +212,12 @@ def _tell(
 ) -> tuple[ReinforceState, Metrics]:
     record, seen, metrics = observe(state.record, architectures, rewards)
     advantages, baseline, variance = _advantages(config, state, seen.rewards)
+    architectures = jnp.asarray(architectures, jnp.int32)
+    # The elite has no context of its own.
+    elite = state.elite if context is not None else admit(state.elite, architectures, seen.rewards)
     gradient_fn = jax.grad(functools.partial(_loss, config.policy), has_aux=True)
     gradient, entropy = gradient_fn(
-        state.policy, architectures, advantages, state.settings, context
+        state.policy, architectures, advantages, elite, state.settings, context
     )
     updates, optimizer = config.optimizer.update(gradient, state.optimizer, state.policy)
     new = state._replace(
@@ -209,6 +227,7 @@ def _tell(
         variance=variance,
         updates=state.updates + 1,
         memory=remember(state.memory, architectures),
+        elite=elite,
     )
     state = keep_if(seen.any_finite, new, state)._replace(record=record)
     metrics |= {
@@ -236,10 +255,16 @@ def _advantages(config: _Config, state: ReinforceState, rewards: jax.Array):
     return advantages, decay * baseline + (1 - decay) * mean, variance
 
 
-def _loss(policy: Policy, params, architectures, advantages, settings, context):
-    """The loss whose gradient is REINFORCE's, and the mean entropy."""
+def _loss(policy: Policy, params, architectures, advantages, elite: Elite, settings, context):
+    """The loss whose gradient is REINFORCE's, and the mean entropy of the policy."""
+    num = len(architectures)
+    if context is None:
+        architectures = jnp.concatenate([architectures, elite.architectures])
     evaluation = policy.evaluate(params, architectures, context)
-    entropy = evaluation.entropy.mean()
-    gain = jnp.mean(advantages * evaluation.log_prob)
-    bonus = settings.entropy_weight * jnp.minimum(entropy, settings.entropy_target)
-    return -gain - bonus, entropy
+    entropy = evaluation.entropy[:num].mean()
+    gain = jnp.mean(advantages * evaluation.log_prob[:num])
+    gain += settings.entropy_weight * jnp.minimum(entropy, settings.entropy_target)
+    if len(evaluation.log_prob) > num:
+        # Empty places have log-probability 0.
+        gain += settings.elite_weight * jnp.mean(evaluation.log_prob[num:])
+    return -gain, entropy
