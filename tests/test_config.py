@@ -55,7 +55,7 @@ def test_values_out_of_range(kind, field, value, message):
 
 
 def test_open_values_may_stay_open():
-    searcher = config.SearcherConfig(learning_rate=None, population=None)
+    searcher = config.SearcherConfig(temperature=None, population=None)
     assert searcher == config.SearcherConfig()
     assert config.DataConfig(train=None) == config.DataConfig()
 

@@ -38,7 +38,8 @@ def make_searcher(space: SearchSpace, config: SearcherConfig) -> Searcher:
     if config.name == "random":
         return searchers.random(space)
     if config.name == "evolution":
-        return searchers.evolution(space, **_given(population=config.population))
+        given = {} if config.population is None else {"population": config.population}
+        return searchers.evolution(space, **given)
     policy = lstm(
         space,
         hidden=config.hidden,
@@ -46,14 +47,16 @@ def make_searcher(space: SearchSpace, config: SearcherConfig) -> Searcher:
         tanh_constant=config.tanh_constant,
         share_heads=config.share_heads,
     )
-    optimizer = None if config.learning_rate is None else optax.adam(config.learning_rate)
-    given = _given(entropy_weight=config.entropy_weight, baseline_decay=config.baseline_decay)
-    # No memory: with shared weights a second evaluation of an architecture says something new.
-    return searchers.reinforce(policy, optimizer, memory=0, **given)
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
+    # Neither memory nor elite: with shared weights, what an evaluation says does not hold for good.
+    return searchers.reinforce(
+        policy,
+        optax.adam(config.learning_rate),
+        entropy_weight=config.entropy_weight,
+        entropy_target=config.entropy_target,
+        baseline_decay=config.baseline_decay,
+        memory=0,
+        elite=0,
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
