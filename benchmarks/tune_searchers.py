@@ -30,13 +30,14 @@ from jaxnas.searchers import Searcher, evolution, random, reinforce
 from jaxnas.spaces import SearchSpace
 
 CHECKPOINTS = (50, 100, 200, 500)
-LEARNING_RATES = (0.01, 0.03, 0.06)
+LEARNING_RATES = (0.03, 0.06, 0.1)
 ENTROPY_TARGETS = (3.0, 5.0, 7.0, float("inf"))
 FEW = ((0.03, 5.0), (0.06, 5.0))
 """The learning rates and entropy targets that every variant is tried with."""
 BASE: dict[str, Any] = {
     "batch": 1,
     "hidden": 16,
+    "init_scale": 0.3,
     "baseline_decay": 0.7,
     "entropy_weight": 1.0,
     "memory": 1024,
@@ -45,7 +46,9 @@ BASE: dict[str, Any] = {
     "normalize_advantage": True,
 }
 """Tried with every learning rate and entropy target; each variant changes it in few places."""
-DEFAULT = {"learning_rate": 0.03, "entropy_target": 5.0}
+POLICY = ("hidden", "init_scale")
+"""The settings that belong to the policy."""
+DEFAULT = {"learning_rate": 0.06, "entropy_target": 5.0}
 """With `BASE`, the defaults that `reinforce` has because of this sweep."""
 VARIANTS: tuple[dict[str, Any], ...] = (
     {},
@@ -54,6 +57,7 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"batch": 10},
     {"hidden": 32},
     {"hidden": 64},
+    {"init_scale": 0.1},
     {"baseline_decay": 0.9},
     {"elite": 1},
     {"elite": 5},
@@ -118,9 +122,9 @@ def reinforce_rows(arena: Arena, variant: dict[str, Any]) -> list[dict[str, Any]
     rates, targets = (jnp.array(column) for column in zip(*pairs, strict=True))
 
     def make(space: SearchSpace) -> Searcher:
-        options = {k: v for k, v in fixed.items() if k not in ("batch", "hidden")}
+        options = {k: v for k, v in fixed.items() if k not in POLICY and k != "batch"}
         optimizer = optax.inject_hyperparams(optax.adam)(learning_rate=0.01)
-        return reinforce(lstm(space, hidden=fixed["hidden"]), optimizer, **options)
+        return reinforce(lstm(space, **{k: fixed[k] for k in POLICY}), optimizer, **options)
 
     def change(state, setting):
         rate, target = setting

@@ -117,8 +117,8 @@ def reinforce(
 
     Args:
       space_or_policy: a policy, or a space, whose policy is then
-        `jaxnas.policies.lstm(space, hidden=16)`.
-      optimizer: any Optax optimiser; `optax.adam(0.03)` by default.
+        `jaxnas.policies.lstm(space, hidden=16, init_scale=0.3)`.
+      optimizer: any Optax optimiser; `optax.adam(0.06)` by default.
       baseline_decay: the weight of the old baseline, in [0, 1).
       entropy_weight: the weight of the entropy of the policy.
       entropy_target: in nats; a higher entropy earns nothing more. By default 5 (some 150
@@ -147,7 +147,7 @@ def reinforce(
     if not reward_scale > 0:
         raise ValueError(f"'reward_scale' is {reward_scale}; it must be > 0.")
     given = space_or_policy
-    policy = lstm(given, hidden=16) if isinstance(given, SearchSpace) else given
+    policy = lstm(given, hidden=16, init_scale=0.3) if isinstance(given, SearchSpace) else given
     optimizer = _default_optimizer() if optimizer is None else optimizer
     if entropy_target is None:
         entropy_target = min(5.0, 0.6 * math.log(policy.space.count()))
@@ -158,7 +158,7 @@ def reinforce(
 
 @functools.cache
 def _default_optimizer() -> optax.GradientTransformation:
-    return optax.adam(0.03)
+    return optax.adam(0.06)
 
 
 @functools.lru_cache(maxsize=64)
