@@ -54,6 +54,7 @@ def write_record(path: str | pathlib.Path, record: dict[str, Any]) -> None:
     text = json.dumps(head | {"rows": []}, indent=2).replace(
         '"rows": []', f'"rows": [\n    {rows}\n  ]'
     )
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     pathlib.Path(path).write_text(text + "\n")
 
 
