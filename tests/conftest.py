@@ -18,12 +18,25 @@ def float64():
     jax.config.update("jax_enable_x64", False)
 
 
+def optimise_little(value: bool) -> bool:
+    """Compiles with little optimisation or not, and returns what was so before.
+
+    Programs that are optimised differently differ in the last bit, and tests compare bits: no
+    program of the other kind is left.
+    """
+    before = jax.config.read("jax_disable_most_optimizations")
+    if before != value:
+        jax.clear_caches()
+        jax.config.update("jax_disable_most_optimizations", value)
+    return before
+
+
 @pytest.fixture(scope="module")
 def quick_compilation():
     """Compiles with little optimisation, which is several times as fast, for a module of tests."""
-    jax.config.update("jax_disable_most_optimizations", True)
+    before = optimise_little(True)
     yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    optimise_little(before)
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +46,9 @@ def tiny_run(tmp_path_factory):
 
     import jaxnas
 
-    jax.config.update("jax_disable_most_optimizations", True)
     folder = tmp_path_factory.mktemp("runs") / "tiny"
+    before = optimise_little(True)
     try:
         return jaxnas.search(tiny_config(), run_dir=folder, quiet=True)
     finally:
-        jax.config.update("jax_disable_most_optimizations", False)
+        optimise_little(before)
