@@ -1,10 +1,10 @@
-"""Chooses the defaults of REINFORCE and evolution on simulated landscapes.
+"""Sweeps settings of REINFORCE and evolution on simulated landscapes.
 
 Four spaces (a short and a long chain, ENAS macro with skip bits, a loop), a new random landscape
 for each seed (`landscapes.py`), 500 evaluations. The score of a setting is the best reward found
 so far, in standard deviations above the mean of uniformly drawn architectures, averaged over
 seeds, over the spaces, and over the moments after 50, 100, 200 and 500 evaluations. No table of
-trained networks is read here, so that `sample_efficiency.py` is a test of the defaults.
+trained networks is read here.
 
     python benchmarks/tune_searchers.py --json benchmarks/results/tune_searchers.json
 """
@@ -49,7 +49,7 @@ BASE: dict[str, Any] = {
 POLICY = ("hidden", "init_scale")
 """The settings that belong to the policy."""
 DEFAULT = {"learning_rate": 0.06, "entropy_target": 5.0}
-"""With `BASE`, the defaults that `reinforce` has because of this sweep."""
+"""With `BASE`, the defaults of `reinforce`."""
 VARIANTS: tuple[dict[str, Any], ...] = (
     {},
     {"batch": 2},
