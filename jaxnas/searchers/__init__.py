@@ -4,7 +4,8 @@ from jaxnas.searchers.base import Searcher
 from jaxnas.searchers.evolution import EvolutionState, evolution
 from jaxnas.searchers.mutation import mutate
 from jaxnas.searchers.random import RandomState, random
-from jaxnas.searchers.reinforce import ReinforceSettings, ReinforceState, reinforce
+from jaxnas.searchers.reinforce import reinforce
+from jaxnas.searchers.reinforce_state import ReinforceSettings, ReinforceState
 from jaxnas.searchers.rewards import RewardRecord
 
 __all__ = [
