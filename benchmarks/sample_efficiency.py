@@ -30,7 +30,7 @@ from jaxnas.spaces import SearchSpace, nasbench201
 
 CHECKPOINTS = (50, 100, 200, 500)
 DATASETS = ("cifar10", "cifar100", "imagenet16_120")
-BATCHES = {"random": 10, "evolution": 1, "reinforce": 1}
+BATCHES = {"random": 10, "evolution": 1, "reinforce": 5}
 """Architectures per ask; those of the searchers that learn were chosen with their defaults."""
 
 

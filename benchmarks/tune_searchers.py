@@ -51,10 +51,8 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {},
     {"memory": 0, "batch": 1, "entropy_weight": 1.0},
     {"batch": 2, "replay_updates": 4},
-    {"replay_updates": 2},
-    {"head_scale": 1.0},
 )
-POPULATIONS = ((10, 10), (10, 20), (20, 10), (20, 20))
+POPULATIONS = ((20, 20), (10, 20), (20, 10))
 FIRST_LANDSCAPE = 1000
 """Landscapes have other seeds than searches."""
 

@@ -7,9 +7,11 @@ from jaxnas.searchers.random import RandomState, random
 from jaxnas.searchers.reinforce import reinforce
 from jaxnas.searchers.reinforce_state import ReinforceSettings, ReinforceState
 from jaxnas.searchers.rewards import RewardRecord
+from jaxnas.searchers.run import History, run
 
 __all__ = [
     "EvolutionState",
+    "History",
     "RandomState",
     "ReinforceSettings",
     "ReinforceState",
@@ -19,4 +21,5 @@ __all__ = [
     "mutate",
     "random",
     "reinforce",
+    "run",
 ]
