@@ -33,6 +33,7 @@ def lstm(
     share_heads: bool = False,
     context_size: int = 0,
     init_scale: float = 0.1,
+    head_scale: float = 1.0,
 ) -> Policy:
     """Makes an LSTM policy over the walks of `space`.
 
@@ -51,6 +52,8 @@ def lstm(
       share_heads: decisions of one `group` share their head and embeddings.
       context_size: `C`, the size of the context that every function then takes as `[N, C]`.
       init_scale: weights start uniform in `[-init_scale, init_scale]`.
+      head_scale: multiplies the first weights that logits are read with. With 0 all open actions
+        of a decision are equally likely at the start.
 
     Returns:
       A `Policy` whose parameters are a nested dict of arrays. Equal arguments give functions that
@@ -67,7 +70,15 @@ def lstm(
     """
     embedding = hidden if embedding is None else embedding
     config = LSTMConfig(
-        space, hidden, embedding, temperature, tanh_constant, share_heads, context_size, init_scale
+        space,
+        hidden,
+        embedding,
+        temperature,
+        tanh_constant,
+        share_heads,
+        context_size,
+        init_scale,
+        head_scale,
     )
     _check(config)
     return _make(config)
@@ -110,7 +121,7 @@ def _make(config: LSTMConfig) -> Policy:
 @functools.partial(jax.jit, static_argnums=0)
 def _init(config: LSTMConfig, key: jax.Array) -> Params:
     zeros = nnx.to_pure_dict(nnx.state(make_module(config)))
-    return randomize(zeros, key, config.init_scale)
+    return randomize(zeros, key, config.init_scale, config.head_scale)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))
