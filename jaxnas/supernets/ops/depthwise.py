@@ -107,12 +107,20 @@ def _weight_gradient(stride, x, weights, gradient):
     size, (batch, height, width, channels) = weights.shape[0], x.shape
     folds = _FOLDS if batch % _FOLDS == 0 else 1
     padded = pad_images(x, size // 2)
+    if stride == 1:  # Rows of pixels and channels are one long axis, which fills vectors.
+        padded = padded.reshape(batch, padded.shape[1], -1)
+        gradient = gradient.reshape(batch, height, -1)
     taps = []
     for i, j in product(range(size), repeat=2):
-        shifted = padded[:, i : i + height : stride, j : j + width : stride]
-        folded = (shifted * gradient).reshape(folds, -1, channels)
+        if stride == 1:
+            start = j * channels
+            shifted = padded[:, i : i + height, start : start + width * channels]
+        else:
+            shifted = padded[:, i : i + height : stride, j : j + width : stride]
+        folded = (shifted * gradient).reshape(folds, -1, gradient.shape[-1])
         partial = functools.reduce(jnp.add, list(folded))
-        taps.append(jnp.ones(partial.shape[:1], x.dtype) @ partial)
+        row = jnp.ones(partial.shape[:1], x.dtype) @ partial
+        taps.append(row.reshape(-1, channels).sum(0))
     return jnp.stack(taps).reshape(size, size, channels)
 
 
