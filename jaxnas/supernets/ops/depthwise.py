@@ -119,9 +119,8 @@ def _weight_gradient(stride, x, weights, gradient):
             shifted = padded[:, i : i + height : stride, j : j + width : stride]
         folded = (shifted * gradient).reshape(folds, -1, gradient.shape[-1])
         partial = functools.reduce(jnp.add, list(folded))
-        row = jnp.ones(partial.shape[:1], x.dtype) @ partial
-        taps.append(row.reshape(-1, channels).sum(0))
-    return jnp.stack(taps).reshape(size, size, channels)
+        taps.append(jnp.ones(partial.shape[:1], x.dtype) @ partial)
+    return jnp.stack(taps).reshape(size, size, -1, channels).sum(2)
 
 
 def _dilate(gradient: jax.Array, stride: int, size: tuple[int, int]) -> jax.Array:
