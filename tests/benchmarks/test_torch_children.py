@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnas.objectives import cross_entropy
-from jaxnas.supernets import Supernet, chain, enas_micro, nasbench201
+from jaxnas.supernets import Supernet, chain, nasbench201
 
 torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.extra, pytest.mark.usefixtures("exact")]
@@ -15,7 +15,6 @@ IMAGE = {"image_shape": (4, 4, 1), "num_classes": 3}
 NETWORKS = {
     "chain": lambda: chain(**IMAGE, layers=2, channels=2, reductions=(1,)),
     "nasbench201": lambda: nasbench201(**IMAGE, cells=1, channels=2),
-    "enas_micro": lambda: enas_micro(**IMAGE, cells=2, nodes=1, channels=2),
 }
 
 
