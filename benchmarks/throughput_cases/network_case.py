@@ -21,7 +21,15 @@ from torch_reference import SharedWeights, child, same_plan, to_images
 from jaxnas.objectives import cross_entropy
 from jaxnas.supernets import Supernet
 from throughput_cases.cases import Case
-from throughput_cases.contest import OURS, Contender, Options, compete, median_seconds
+from throughput_cases.contest import (
+    GRADIENT_TOLERANCE,
+    OURS,
+    TOLERANCE,
+    Contender,
+    Options,
+    compete,
+    median_seconds,
+)
 from throughput_cases.networks import make_data, make_network
 
 
@@ -33,7 +41,8 @@ def run(case: Case, options: Options) -> dict[str, Any]:
     children = draw(network, case.sample, case.children, options.seed)
     make = _gradients if case.mode == "grad" else _forwards
     contenders = make(supernet, children, *data, untuned=case.untuned)
-    row = compete(case.name, contenders, case.seconds, options)
+    tolerance = GRADIENT_TOLERANCE if case.mode == "grad" else TOLERANCE
+    row = compete(case.name, contenders, case.seconds, options, tolerance)
     batch = len(data[1])
     factor = (3 if case.mode == "grad" else 1) * batch
     work = supernet.plan(children).work
