@@ -11,12 +11,8 @@ import sys
 import tempfile
 from typing import Any
 
-MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(8 * 2**30),
-    "MALLOC_TOP_PAD_": str(256 * 2**20),
-}
-"""glibc returns large temporaries to the system at every call without these; for both sides."""
+from measuring.allocator import SETTINGS
+
 FOLDER = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -47,7 +43,7 @@ def environment(threads: int) -> dict[str, str]:
     paths = [str(FOLDER), str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(filter(None, paths))
     given = {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), "JAXNAS_CACHE": "off"}
-    return MALLOC | dict(os.environ) | given
+    return SETTINGS | dict(os.environ) | given
 
 
 def _pin(threads: int) -> None:

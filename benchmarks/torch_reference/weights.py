@@ -40,7 +40,7 @@ class SharedWeights:
         self._stacks = [jax.tree.map(np.asarray, stack) for stack in params]
         for key, (group, row) in network.rows.items():
             arrays, structure = jax.tree.flatten(self._stacks[group])
-            leaves = [_to_torch(a[row], channels_last).to(device, dtype) for a in arrays]
+            leaves = [to_torch(a[row], channels_last).to(device, dtype) for a in arrays]
             self.leaves[key] = [leaf.requires_grad_() for leaf in leaves]
             operation = network.operations[key].operation
             if not isinstance(operation, Identity | Zero):
@@ -72,7 +72,8 @@ def to_images(
     return tensor.contiguous(memory_format=order)
 
 
-def _to_torch(array: np.ndarray, channels_last: bool) -> torch.Tensor:
+def to_torch(array: np.ndarray, channels_last: bool = True) -> torch.Tensor:
+    """One array of parameters as a tensor, its axes in PyTorch's order."""
     moved = array.transpose(_TO_TORCH[array.ndim])
     moved = moved[:, None] if array.ndim == 3 else moved
     order = torch.channels_last if channels_last and moved.ndim == 4 else torch.contiguous_format
