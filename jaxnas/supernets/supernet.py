@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 
 from jaxnas.supernets import standalone
-from jaxnas.supernets.executors import host
+from jaxnas.supernets.executors import compiled, host
 from jaxnas.supernets.network import Network
 from jaxnas.supernets.noise import Noise
 from jaxnas.supernets.ops.operation import Params
 from jaxnas.supernets.plan import Plan, make_plan
 
-EXECUTORS = ("host", "reference")
+EXECUTORS = ("host", "compiled", "reference")
+_OF_PLAN: Mapping[str, Any] = {"host": host, "compiled": compiled}
 
 Loss = Callable[..., tuple[jax.Array, Any]]
 
@@ -74,7 +75,8 @@ class Supernet:
         if self.executor == "reference":
             rows = getattr(architectures, "architectures", architectures)
             return standalone.forward_all(self.network, params, rows, images, noise=noise)
-        return host.forward(self._planned(architectures), params, images, noise=noise)
+        run = _OF_PLAN[self.executor].forward
+        return run(self._planned(architectures), params, images, noise=noise)
 
     def value_and_grad(self, loss: Loss) -> Callable[..., tuple[tuple[jax.Array, Any], Params]]:
         """Turns a loss of logits into a function of the shared parameters with its gradient.
@@ -86,7 +88,7 @@ class Supernet:
           `(params, architectures, images, *args, noise=None) -> ((scalar, aux), gradient)`, the
           gradient a pytree like `params`.
         """
-        run = self._reference_grad if self.executor == "reference" else self._host_grad
+        run = self._reference_grad if self.executor == "reference" else self._planned_grad
         objective = loss if self.executor == "reference" else _of_logits(loss)
         return lambda params, architectures, images, *args, noise=None: run(
             objective, params, architectures, images, args, noise
@@ -98,9 +100,10 @@ class Supernet:
 
         return jax.value_and_grad(objective, has_aux=True)(params)
 
-    def _host_grad(self, of_logits, params, architectures, images, args, noise):
+    def _planned_grad(self, of_logits, params, architectures, images, args, noise):
         self._check(images)
-        logits, pullback = host.vjp(self._planned(architectures), params, images, noise=noise)
+        run = _OF_PLAN[self.executor].vjp
+        logits, pullback = run(self._planned(architectures), params, images, noise=noise)
         value, cotangent = of_logits(logits, *args)
         return value, pullback(cotangent)
 
