@@ -1,5 +1,5 @@
 """Ways to execute a plan, proved equal to stand-alone children."""
 
-from jaxnas.supernets.executors import compiled, host
+from jaxnas.supernets.executors import compiled, grouped, host
 
-__all__ = ["compiled", "host"]
+__all__ = ["compiled", "grouped", "host"]

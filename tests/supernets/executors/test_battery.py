@@ -33,7 +33,7 @@ ADVERSARIAL = {
 }
 
 
-EXECUTORS = ("host", "compiled")
+EXECUTORS = ("host", "compiled", "grouped")
 CHILDREN = 8
 
 
