@@ -120,7 +120,7 @@ class SearchConfig:
     policy_children: int = 10
     reward_batch_size: int = 128
     random_children: int = 10
-    executor: Literal["auto", "host", "compiled", "grouped", "reference"] = "auto"
+    executor: Literal["auto", "host", "compiled", "grouped", "dense", "reference"] = "auto"
     optimizer: OptimizerConfig = OptimizerConfig()
     augmentation: Augmentation = Augmentation()
 
@@ -129,7 +129,8 @@ class SearchConfig:
         whole("search", self, 1, "epochs", "batch_size", "children")
         whole("search", self, 1, "policy_children", "reward_batch_size")
         one_of("search", self, "interleave", "epoch", "step")
-        one_of("search", self, "executor", "auto", "host", "compiled", "grouped", "reference")
+        executors = ("auto", "host", "compiled", "grouped", "dense", "reference")
+        one_of("search", self, "executor", *executors)
 
 
 @dataclasses.dataclass(frozen=True)

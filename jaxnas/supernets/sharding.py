@@ -78,7 +78,7 @@ class Sharded:
         self, plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = None
     ) -> jax.Array:
         """The logits `[A, B, K]`, on all devices of the mesh."""
-        blocks = self._blocks(plan)
+        blocks = _blocks(plan, len(self.grid), tuple(self.rows))
         run = self.executor.forward
         outputs = {
             i: run(blocks.plans[i], *self._inputs(row, params, images), noise=self._on(row, noise))
@@ -88,7 +88,8 @@ class Sharded:
 
     def vjp(self, plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = None):
         """Like `forward`, and a function from a cotangent `[A, B, K]` to the gradient."""
-        blocks, outputs, pulls = self._blocks(plan), {}, {}
+        outputs, pulls = {}, {}
+        blocks = _blocks(plan, len(self.grid), tuple(self.rows))
         for i, row in self.rows.items():
             outputs[i], pulls[i] = self.executor.vjp(
                 blocks.plans[i], *self._inputs(row, params, images), noise=self._on(row, noise)
@@ -102,15 +103,6 @@ class Sharded:
             return self._sum(gradients)
 
         return self._gather(blocks, outputs), pullback
-
-    def _blocks(self, plan: Plan) -> _Blocks:
-        rows = len(self.grid)
-        order = np.lexsort(plan.architectures.T[::-1])
-        # An index without a child of its own repeats the last one, without effect.
-        positions = [p if len(p) else order[-1:] for p in np.array_split(order, rows)]
-        sizes = [len(p) for p in np.array_split(order, rows)]
-        plans = {i: make_plan(plan.network, plan.architectures[positions[i]]) for i in self.rows}
-        return _Blocks(positions, sizes, plans)
 
     def _inputs(self, row: Mesh, params: Params, images: jax.Array):
         return self._on(row, params), self._place(row, images, "data")
@@ -170,6 +162,16 @@ class _Blocks:
         """The cotangents of one block; those of a child that only fills up are zero."""
         mine = cotangent[self.positions[i]]
         return mine if self.sizes[i] else jnp.zeros_like(mine)
+
+
+@functools.lru_cache(maxsize=32)
+def _blocks(plan: Plan, count: int, here: tuple[int, ...]) -> _Blocks:
+    """Contiguous blocks of the sorted children, and the plans of those that run here."""
+    parts = np.array_split(np.lexsort(plan.architectures.T[::-1]), count)
+    # An index without a child of its own repeats one, without effect.
+    positions = [part if len(part) else parts[0][-1:] for part in parts]
+    plans = {i: make_plan(plan.network, plan.architectures[positions[i]]) for i in here}
+    return _Blocks(positions, [len(part) for part in parts], plans)
 
 
 def _from_local(leaf: Any, sharding: NamedSharding) -> jax.Array:

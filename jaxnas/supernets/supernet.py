@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 
 from jaxnas.supernets import standalone
 from jaxnas.supernets.chunks import Chunked
-from jaxnas.supernets.executors import compiled, grouped, host
+from jaxnas.supernets.executors import compiled, dense, grouped, host
 from jaxnas.supernets.executors.instructions import Instructions
 from jaxnas.supernets.network import Network
 from jaxnas.supernets.noise import Noise
@@ -20,7 +20,12 @@ from jaxnas.supernets.ops.operation import Params
 from jaxnas.supernets.plan import Plan, make_plan
 from jaxnas.supernets.sharding import Sharded, check_mesh
 
-_OF_PLAN: Mapping[str, Any] = {"host": host, "compiled": compiled, "grouped": grouped}
+_OF_PLAN: Mapping[str, Any] = {
+    "host": host,
+    "compiled": compiled,
+    "grouped": grouped,
+    "dense": dense,
+}
 EXECUTORS = ("auto", *_OF_PLAN, "reference")
 
 Loss = Callable[..., tuple[jax.Array, Any]]
@@ -33,10 +38,10 @@ class Supernet:
     Attributes:
       network: the network.
       executor: `host` (one compiled call per distinct application), `grouped` (one per group of
-        applications of one operation), `compiled` (one program for all), `reference` (stand-alone
-        children one after the other; slow, the oracle of the tests), or `auto`: `compiled` inside
-        a transformation such as `jit`, else `host` on CPU and for one child, and `grouped` for
-        several children on other devices.
+        applications of one operation), `compiled` (one program for all), `dense` (every operation
+        for every child; an oracle), `reference` (stand-alone children one after the other; slow,
+        what all executors equal), or `auto`: `compiled` inside a transformation such as `jit`,
+        else `host` on CPU and for one child, and `grouped` for several children on other devices.
       memory_budget: bytes of values that may be alive at once, see
         `jaxnas.supernets.memory.live_bytes`; children that do not fit are executed in several
         plans. No bound by default.
@@ -129,6 +134,11 @@ class Supernet:
 
     def _executor(self, plan: Plan | Instructions, params: Params, images: jax.Array) -> Any:
         """What executes a plan: within the memory budget, over the mesh."""
+        if self.mesh is not None and _traced(params, images):
+            raise ValueError(
+                "a supernet with a mesh cannot stand inside a transformation: use `jax.shard_map` "
+                "over the instructions of the compiled executor, or leave out `mesh`."
+            )
         if isinstance(plan, Instructions):
             return compiled
         name = _choose(plan, params, images) if self.executor == "auto" else self.executor
@@ -157,11 +167,15 @@ class Supernet:
 
 def _choose(plan: Plan, params: Params, images: jax.Array) -> str:
     """The executor for a plan and where the arrays are: a tracer, a CPU, or another device."""
-    leaves = (*jax.tree.leaves(params), images)
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+    if _traced(params, images):
         return "compiled"
     one = len(plan.architectures) == 1
     return "host" if one or _platform(images) == "cpu" else "grouped"
+
+
+def _traced(params: Params, images: jax.Array) -> bool:
+    leaves = (*jax.tree.leaves(params), images)
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
 
 
 def _platform(images: Any) -> str:

@@ -25,7 +25,7 @@ OPERATIONS = {
     "skip": lambda inputs, channels, stride: ops.Identity(),
 }
 ONE_PROCESS = [("host", (1, 1)), ("host", (2, 1)), ("host", (2, 2)), ("host", (2, 4))]
-ONE_PROCESS += [("compiled", (2, 1)), ("compiled", (1, 2)), ("grouped", (2, 1))]
+ONE_PROCESS += [("compiled", (2, 1)), ("grouped", (1, 2))]
 MESHES = ONE_PROCESS if PROCESSES == 1 else [("host", (2, 2)), ("host", (1, 4))]
 
 

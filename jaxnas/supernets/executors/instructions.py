@@ -96,6 +96,7 @@ class Instructions:
     kept: Places
 
 
+@functools.lru_cache(maxsize=32)
 def encode(plan: Plan) -> Instructions:
     """The instructions of a plan, padded so that plans of like size have arrays of one shape."""
     return jax.tree.map(lambda leaf: leaf[0], encode_together([plan]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import graphlib
 from collections.abc import Iterator
 
@@ -48,6 +49,7 @@ class Schedule:
     logits: np.ndarray
 
 
+@functools.lru_cache(maxsize=32)
 def make_schedule(plan: Plan) -> Schedule:
     """Groups the instructions of a plan.
 

@@ -33,7 +33,7 @@ ADVERSARIAL = {
 }
 
 
-EXECUTORS = ("host", "compiled", "grouped")
+EXECUTORS = ("host", "compiled", "grouped", "dense")
 CHILDREN = 8
 
 
