@@ -17,8 +17,13 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.supernets.ops.context import Context
+from jaxnas.supernets.ops.routed_normalization import (
+    EPSILON,
+    moments_of_counted,
+    normalize_counted,
+    normalize_per_image,
+)
 
-EPSILON = 1e-5
 _ROWS = 64
 
 
@@ -59,10 +64,21 @@ def batch_norm(
     if context.moments is not None:
         mean, variance = context.moments[name]
         return (x - mean) * (lax.rsqrt(variance + EPSILON) * scale) + bias
+    if context.per_image:
+        return normalize_per_image(x, scale, bias)
+    if context.counted is not None:
+        return _normalize_counted(x, scale, bias, context, name)
     if context.record is not None:
         mean = _mean(x)
         context.record[name] = Moments(mean, _mean((x - mean) ** 2))
     return _normalize(x, scale, bias)
+
+
+def _normalize_counted(x, scale, bias, context: Context, name: str):
+    assert context.counted is not None
+    if context.record is not None:
+        context.record[name] = Moments(*moments_of_counted(x, context.counted))
+    return normalize_counted(x, scale, bias, context.counted)
 
 
 def _mean(x):
