@@ -313,9 +313,9 @@ class Run:
             found = np.flatnonzero(taken)
             if not len(found):
                 return None
-            multiple = self.chunk or -(-self.size // SIZES)
-            size = self.size if self.chunk else -(-len(found) // multiple) * multiple
-            rows = np.full(min(size, self.size), self.size, np.int32)
+            multiple = self.size if self.chunk else -(-self.size // SIZES)
+            size = -(-len(found) // multiple) * multiple
+            rows: Any = np.full(min(size, self.size), self.size, np.int32)
             rows[: len(found)] = found
             return Rows(rows, len(found))
         rows = jnp.nonzero(taken, size=self.size, fill_value=self.size)[0].astype(jnp.int32)

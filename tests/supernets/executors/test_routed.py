@@ -249,10 +249,9 @@ def test_a_network_that_is_no_chain_is_routed_from_its_description(exact, monkey
     logits, pullback = routed.vjp(planned, params, images, statistics="image", chunk=None)
 
     def alone(params):
-        rows = [images[i : i + 1] for i in range(len(images))]
         choices = [network.space.choices(a) for a in architectures]
         each = [
-            standalone.forward(network, params, c, x) for c, x in zip(choices, rows, strict=True)
+            standalone.forward(network, params, c, images[i : i + 1]) for i, c in enumerate(choices)
         ]
         return jnp.concatenate(each)
 
@@ -270,8 +269,9 @@ def test_bad_input_is_named(case):
         apply(params, BATCHES["alike"][:4], images)
     with pytest.raises(ValueError, match="statistics is 'running': give 'batch'"):
         apply(params, BATCHES["alike"], images, statistics="running")
+    without = {key: m for key, m in case.moments.items() if key != "0/conv"}
     with pytest.raises(ValueError, match="no moments of '0/conv', which an image"):
-        without = {key: m for key, m in case.moments.items() if key != "0/conv"}
         apply(params, BATCHES["alike"], images, statistics=without)
+    planned = make_routing(case.network, BATCHES["alike"])
     with pytest.raises(ValueError, match="they allow no chunks"):
-        routed.forward(make_routing(case.network, BATCHES["alike"]), params, images, chunk=2)
+        routed.forward(planned, params, images, chunk=2)
