@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -116,6 +117,14 @@ def test_prediction_is_one_program_and_independent_of_the_batch(engine, data, tr
         alone = engine.predict(state, data[0][i : i + 1])
         np.testing.assert_array_equal(alone.architectures[0], together.architectures[i])
         np.testing.assert_allclose(alone.logits[0], together.logits[i], rtol=1e-3, atol=1e-4)
+
+
+def test_prediction_is_exportable(engine, data, trained):
+    state, _ = trained
+    exported = jax.export.export(jax.jit(lambda x: engine.predict(state, x)))(data[0][:4])
+    ours, expected = exported.call(data[0][:4]), engine.predict(state, data[0][:4])
+    np.testing.assert_allclose(ours.logits, expected.logits, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(ours.architectures, expected.architectures)
 
 
 def test_steps_are_functions_of_the_state(engine, data, trained):

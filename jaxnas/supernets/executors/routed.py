@@ -17,22 +17,20 @@ all images and masks the results.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from jaxnas.supernets.executors import routed_steps as steps
+from jaxnas.supernets.executors.routed_backward import backward
+from jaxnas.supernets.executors.routed_rows import Rows, chunk_rows, rows_of
 from jaxnas.supernets.executors.statistics import Statistics, moments_of, policy_of
 from jaxnas.supernets.network import Key
 from jaxnas.supernets.ops.operation import Operation, Params
 from jaxnas.supernets.routing import Leg, Routing
 from jaxnas.supernets.ways import INPUT, Step
-
-SIZES = 8
-"""A gathered batch is filled up to a multiple of `B / SIZES`, so that programs are few."""
 
 
 def forward(
@@ -72,7 +70,7 @@ def vjp(
     The function frees what it has used, so it can be called once. Moments are constants.
     """
     run = Run(routing, params, images, statistics, chunk, keep=True)
-    return run.forward(), run.backward
+    return run.forward(), functools.partial(backward, run)
 
 
 def default_chunk(policy: str) -> int | None:
@@ -82,20 +80,12 @@ def default_chunk(policy: str) -> int | None:
     return 4 if jax.default_backend() == "cpu" else 32
 
 
-class Rows(NamedTuple):
-    """The images of one step.
+class Run:
+    """One pass through the steps.
 
     Attributes:
-      rows: `int32 [m]` positions, unused ones `B`; `None` for all images.
-      count: how many are used.
+      tape: what the way back needs of each step that was taken, where it is kept.
     """
-
-    rows: Any
-    count: Any
-
-
-class Run:
-    """One pass through the steps, and back."""
 
     def __init__(
         self,
@@ -132,28 +122,29 @@ class Run:
     def _leg(self, leg: Leg, value: jax.Array) -> jax.Array:
         slots: dict[int, jax.Array] = {INPUT: value}
         for position, step in enumerate(leg.ways.steps):
-            rows = self._rows(leg, position)
+            rows = rows_of(leg, position, self.chunk)
             if rows is not None:
                 self._step(leg, position, step, rows, slots)
             for slot in leg.ways.frees[position]:
                 slots.pop(slot, None)
-        return self._slot(leg, slots, leg.ways.output)
+        return self.slot(leg, slots, leg.ways.output)
 
-    def _slot(self, leg: Leg, slots: dict[int, jax.Array], slot: int) -> jax.Array:
+    def slot(self, leg: Leg, slots: dict[int, jax.Array], slot: int) -> jax.Array:
         """The value of a slot; zeros where nothing was added to it."""
         if slot not in slots:
-            slots[slot] = self._zeros(leg, slot)
+            slots[slot] = self.zeros(leg, slot)
         return slots[slot]
 
-    def _zeros(self, leg: Leg, slot: int) -> jax.Array:
+    def zeros(self, leg: Leg, slot: int) -> jax.Array:
+        """An empty slot."""
         return steps.zeros((self.size, *leg.ways.shapes[slot]), self.images.dtype)
 
     def _step(self, leg: Leg, position: int, step: Step, rows: Rows, slots) -> None:
-        sources = [self._slot(leg, slots, slot) for slot in step.sources]
+        sources = [self.slot(leg, slots, slot) for slot in step.sources]
         if not step.key:
             slots[step.target] = self._move(leg, step, sources[0], rows, slots)
         elif self.chunk and self.record is None:
-            target = self._slot(leg, slots, step.target)
+            target = self.slot(leg, slots, step.target)
             slots[step.target] = self._chunked(step, sources, target, rows)
         else:
             self._dense(leg, position, step, sources, rows, slots)
@@ -163,12 +154,13 @@ class Run:
 
     def _move(self, leg: Leg, step: Step, source, rows: Rows, slots) -> jax.Array:
         if rows.rows is not None:
-            return steps.move(self._slot(leg, slots, step.target), source, rows.rows)
-        return source if step.alone else steps.add(self._slot(leg, slots, step.target), source)
+            return steps.move(self.slot(leg, slots, step.target), source, rows.rows)
+        return source if step.alone else steps.add(self.slot(leg, slots, step.target), source)
 
     def _chunked(self, step: Step, sources, target, rows: Rows) -> jax.Array:
-        operation, stack, row = self._locate(step)
-        positions, moments = self._chunk_rows(rows), self._moments(step.key)
+        assert self.chunk
+        operation, stack, row = self.locate(step)
+        positions, moments = chunk_rows(rows, self.size, self.chunk), self.moments(step.key)
         return steps.chunked(
             operation,
             self.policy,
@@ -183,8 +175,8 @@ class Run:
         )
 
     def _dense(self, leg: Leg, position: int, step: Step, sources, rows: Rows, slots) -> None:
-        operation, stack, row = self._locate(step)
-        moments = self._moments(step.key)
+        operation, stack, row = self.locate(step)
+        moments = self.moments(step.key)
         if self.record is not None:
             output, found = steps.dense_and_record(operation, stack, row, sources, rows.rows)
             if jax.tree.leaves(found):
@@ -193,7 +185,7 @@ class Run:
             output, pullback = steps.dense_vjp(
                 operation,
                 self.policy,
-                self._wanted(leg, step),
+                self.wanted(leg, step),
                 stack,
                 row,
                 sources,
@@ -204,7 +196,7 @@ class Run:
         else:
             output = steps.dense(operation, self.policy, stack, row, sources, rows.rows, moments)
         if rows.rows is not None:
-            target = self._slot(leg, slots, step.target)
+            target = self.slot(leg, slots, step.target)
             slots[step.target] = steps.add_rows(target, rows.rows, output)
         elif step.alone or step.target not in slots:
             slots[step.target] = output
@@ -224,108 +216,19 @@ class Run:
         """The steps that some image takes, in order: one for each entry of the tape."""
         for leg in self.routing.legs:
             for position in range(len(leg.ways.steps)):
-                if self._rows(leg, position) is not None:
+                if rows_of(leg, position, self.chunk) is not None:
                     yield leg, position
 
-    def backward(self, cotangent: jax.Array) -> Params:
-        """The gradient of the parameters, from the cotangent `[B, K]` of the logits."""
-        self.gradients = list(jax.tree.map(jnp.zeros_like, self.params))
-        value = cotangent
-        for leg in reversed(self.routing.legs):
-            slots = {leg.ways.output: value}
-            while self.tape and self.tape[-1][0] is leg:
-                _, position, kept = self.tape.pop()
-                self._pull(leg, leg.ways.steps[position], kept, slots)
-            if INPUT in slots:
-                value = slots[INPUT]
-            elif leg is not self.routing.legs[0]:
-                value = self._zeros(leg, INPUT)
-        return tuple(self.gradients)
-
-    def _pull(self, leg: Leg, step: Step, kept: Any, slots: dict[int, jax.Array]) -> None:
-        rows, saved = kept
-        if step.target not in slots:
-            return
-        cotangent = slots[step.target]
-        if not step.key:
-            self._pull_move(leg, step, cotangent, rows, slots)
-            return
-        wanted = self._wanted(leg, step)
-        # The inputs may be one slot twice: each share is added to the slot by itself.
-        names = [slot for slot, w in zip(step.sources, wanted, strict=True) if w]
-        once = len(set(names)) == len(names)
-        targets = [self._slot(leg, slots, n) if once else self._zeros(leg, n) for n in names]
-        shares = self._pull_operation(step, wanted, rows, saved, cotangent, targets)
-        for name, share in zip(names, shares, strict=True):
-            slots[name] = share if once else steps.add(self._slot(leg, slots, name), share)
-
-    def _pull_operation(self, step: Step, wanted, rows: Rows, saved, cotangent, targets):
-        operation, stack, row = self._locate(step)
-        group = self.network.rows[step.key][0]
-        if self.chunk:
-            self.gradients[group], shares = steps.pull_chunked(
-                operation,
-                self.policy,
-                self.chunk,
-                wanted,
-                stack,
-                row,
-                saved,
-                self._chunk_rows(rows),
-                rows.count,
-                self.gradients[group],
-                targets,
-                cotangent,
-                self._moments(step.key),
-            )
-        else:
-            self.gradients[group], shares = steps.pull_dense(
-                saved, cotangent, rows.rows, row, self.gradients[group], targets
-            )
-        return shares
-
-    def _pull_move(self, leg: Leg, step: Step, cotangent, rows: Rows, slots) -> None:
-        (source,) = step.sources
-        target = self._slot(leg, slots, source)
-        if rows.rows is None:
-            slots[source] = steps.add(target, cotangent)
-        else:
-            slots[source] = steps.move(target, cotangent, rows.rows)
-
-    def _wanted(self, leg: Leg, step: Step) -> tuple[bool, ...]:
+    def wanted(self, leg: Leg, step: Step) -> tuple[bool, ...]:
         """Which inputs need a cotangent: all but the images."""
         first = leg is self.routing.legs[0]
         return tuple(not (first and slot == INPUT) for slot in step.sources)
 
-    def _locate(self, step: Step) -> tuple[Operation, Params, int]:
+    def locate(self, step: Step) -> tuple[Operation, Params, int]:
+        """The operation of a step, the stack of its parameters, and its row in the stack."""
         group, row = self.network.rows[step.key]
         return self.network.operations[step.key].operation, self.params[group], row
 
-    def _moments(self, key: Key) -> Any:
+    def moments(self, key: Key) -> Any:
+        """The moments that an operation normalises by; `None` for those of its images."""
         return moments_of(self.network, key, self.statistics)
-
-    def _rows(self, leg: Leg, position: int) -> Rows | None:
-        """The images that take a step, in a batch of one of few sizes; `None` for no image."""
-        if leg.whole(position):
-            return Rows(None, self.size)
-        taken = leg.taken[:, position]
-        if isinstance(taken, np.ndarray):
-            found = np.flatnonzero(taken)
-            if not len(found):
-                return None
-            multiple = self.size if self.chunk else -(-self.size // SIZES)
-            size = -(-len(found) // multiple) * multiple
-            rows: Any = np.full(min(size, self.size), self.size, np.int32)
-            rows[: len(found)] = found
-            return Rows(rows, len(found))
-        rows = jnp.nonzero(taken, size=self.size, fill_value=self.size)[0].astype(jnp.int32)
-        return Rows(rows, taken.sum())
-
-    def _chunk_rows(self, rows: Rows) -> Any:
-        """All positions, filled up to whole chunks."""
-        assert self.chunk
-        fill = -self.size % self.chunk
-        if rows.rows is None:
-            return np.minimum(np.arange(self.size + fill, dtype=np.int32), self.size)
-        library = np if isinstance(rows.rows, np.ndarray) else jnp
-        return library.concatenate([rows.rows, np.full(fill, self.size, np.int32)])

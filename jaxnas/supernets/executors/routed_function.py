@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from jaxnas.supernets.executors.routed import Run, forward
+from jaxnas.supernets.executors.routed_backward import backward
 from jaxnas.supernets.executors.statistics import Measured, Statistics, policy_of
 from jaxnas.supernets.network import Key, Network
 from jaxnas.supernets.ops.operation import Params
@@ -68,7 +69,7 @@ def apply(
         routing, images, statistics = options(given)
         again = Run(routing, params, images, statistics, chunk, keep=True)
         again.tape = [(*at, e) for at, e in zip(again.order(), entries, strict=True)]
-        return again.backward(cotangent), None
+        return backward(again, cotangent), None
 
     run.defvjp(run_forward, run_backward)
     return run(params, given)

@@ -13,6 +13,7 @@ from jaxnas.supernets import (
     mobilenet_v2,
 )
 from jaxnas.supernets.cost import operation_flops
+from jaxnas.supernets.networks.mobilenet import layout
 
 CIFAR = {"image_shape": (32, 32, 3), "num_classes": 10}
 
@@ -69,11 +70,17 @@ def test_the_blocks_have_the_published_shapes(network):
     assert inputs == [(32, 32, 32), *outputs[:-1]]
 
 
-@pytest.mark.parametrize(("size", "last", "stem"), [(32, 4, 32), (64, 4, 64), (224, 7, 112)])
-def test_the_layout_follows_the_size_of_the_images(size, last, stem):
-    network = mobilenet(image_shape=(size, size, 3), num_classes=10)
-    assert network.operations["block_0/basic_block"].shapes[0] == (stem, stem, 32)
-    assert network.operations["classifier"].shapes[0] == (last, last, 320)
+def test_the_layout_follows_the_size_of_the_images():
+    assert layout(32).stem_stride == layout(64).stem_stride == 1
+    strides = {size: [stage.stride for stage in layout(size).stages] for size in (32, 64, 224)}
+    assert strides == {
+        32: [1, 1, 2, 2, 1, 2, 1],
+        64: [1, 2, 2, 2, 1, 2, 1],
+        224: [1, 2, 2, 2, 1, 2, 1],
+    }
+    large = mobilenet(image_shape=(224, 224, 3), num_classes=10, modules=("basic_block",))
+    assert large.operations["block_0/basic_block"].shapes[0] == (112, 112, 32)
+    assert large.operations["classifier"].shapes[0] == (7, 7, 320)
 
 
 def test_a_block_without_modules_is_skipped_or_runs_its_default(network):
@@ -81,9 +88,10 @@ def test_a_block_without_modules_is_skipped_or_runs_its_default(network):
     applied = [i.key for i in plan.instructions if i.kind == "apply"]
     firsts = [0, 1, 3, 6, 10, 13, 16]
     assert applied == ["stem", *(f"block_{i}/basic_block" for i in firsts), "classifier"]
-    other = mobilenet(**CIFAR, default="inverted_residual_3x3_3")
-    applied = make_plan(other, np.zeros((1, 85), np.int32)).unique
-    assert applied["block_16/inverted_residual_3x3_3"] == 1
+    stages = ((8, 1, 1), (8, 1, 2))
+    other = mobilenet(**CIFAR, stages=stages, stem=8, default="inverted_residual_3x3_3")
+    applied = make_plan(other, np.zeros((1, 10), np.int32)).unique
+    assert applied["block_1/inverted_residual_3x3_3"] == 1
 
 
 def test_modules_that_are_on_are_added_up(network):
