@@ -174,7 +174,7 @@ def test_traced_architectures_give_the_same_inside_jit(case, statistics):
     for kind in ("different", "no image"):
         architectures = np.array(BATCHES[kind], np.int32)
         (_, logits), gradient = run(case.params, architectures)
-        chunk = 4 if statistics == "image" else None
+        chunk = 1 if statistics == "image" else None
         assert_equal((logits, gradient), case.ours(architectures, statistics, chunk))
 
 
