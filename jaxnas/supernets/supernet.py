@@ -12,12 +12,14 @@ from jax.sharding import Mesh
 
 from jaxnas.supernets import standalone
 from jaxnas.supernets.chunks import Chunked
-from jaxnas.supernets.executors import compiled, dense, grouped, host
+from jaxnas.supernets.executors import compiled, dense, grouped, host, routed, routed_function
 from jaxnas.supernets.executors.instructions import Instructions
+from jaxnas.supernets.executors.statistics import Measured, Statistics
 from jaxnas.supernets.network import Network
 from jaxnas.supernets.noise import Noise
 from jaxnas.supernets.ops.operation import Params
 from jaxnas.supernets.plan import Plan, make_plan
+from jaxnas.supernets.routing import make_routing
 from jaxnas.supernets.sharding import Sharded, check_mesh
 
 _OF_PLAN: Mapping[str, Any] = {
@@ -117,6 +119,69 @@ class Supernet:
         return lambda params, architectures, images, *args, noise=None: run(
             objective, params, architectures, images, args, noise
         )
+
+    def apply_each(
+        self,
+        params: Params,
+        architectures: Any,
+        images: jax.Array,
+        *,
+        statistics: Statistics = "batch",
+    ) -> jax.Array:
+        """The logits of images of which each has its own architecture.
+
+        Each operation runs on the images that chose it alone. Pure; inside `jit` the architectures
+        may be traced where the network is described in segments.
+
+        Args:
+          params: the shared parameters.
+          architectures: `[B, T]` ints, one for each image.
+          images: float `[B, H, W, C]`.
+          statistics: `"batch"` (the images routed to an operation), `"image"` (each image by
+            itself), or moments by operation (`measure_moments_each`).
+
+        Returns:
+          float `[B, K]`; differentiable by `params`.
+
+        Source: Cheng et al. 2018, "InstaNAS" (arXiv:1811.10201).
+        """
+        self._check(images)
+        return routed_function.apply(
+            self.network, params, architectures, images, statistics=statistics
+        )
+
+    def value_and_grad_each(
+        self, loss: Loss
+    ) -> Callable[..., tuple[tuple[jax.Array, Any], Params]]:
+        """Like `value_and_grad`, for images of which each has its own architecture.
+
+        Args:
+          loss: `(logits [B, K], *args) -> (scalar, aux)`.
+
+        Returns:
+          `(params, architectures, images, *args, statistics="batch") -> ((scalar, aux), gradient)`.
+        """
+        of_logits = _of_logits(loss)
+
+        def run(params, architectures, images, *args, statistics: Statistics = "batch"):
+            self._check(images)
+            routing = make_routing(self.network, architectures)
+            logits, pullback = routed.vjp(routing, params, images, statistics=statistics)
+            value, cotangent = of_logits(logits, *args)
+            return value, pullback(cotangent)
+
+        return run
+
+    def measure_moments_each(
+        self, params: Params, architectures: Any, images: jax.Array
+    ) -> Measured:
+        """The moments of each operation over the images that are routed to it, and their numbers.
+
+        `jaxnas.supernets.average_moments` makes statistics for `apply_each` of several batches.
+        """
+        self._check(images)
+        routing = make_routing(self.network, architectures)
+        return routed_function.measure_moments(routing, params, images)
 
     def _reference_grad(self, loss, params, architectures, images, args, noise):
         def objective(params):

@@ -1,5 +1,5 @@
-"""Ways to execute a plan, proved equal to stand-alone children."""
+"""Ways to execute a plan or a routing, proved equal to stand-alone children."""
 
-from jaxnas.supernets.executors import compiled, dense, grouped, host
+from jaxnas.supernets.executors import compiled, dense, grouped, host, routed, routed_function
 
-__all__ = ["compiled", "dense", "grouped", "host"]
+__all__ = ["compiled", "dense", "grouped", "host", "routed", "routed_function"]
