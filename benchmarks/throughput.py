@@ -26,7 +26,7 @@ from throughput_cases import memory_case
 from throughput_cases.cases import SUMMARY, Case, select
 
 COLUMNS = ("seconds", "children_per_second", "useful_share_of_peak", "compile_seconds")
-PEERS = ("tuned", "same_plan", "untuned", "per_image")
+PEERS = ("tuned", "same_plan", "untuned", "per_image", "instance_norm")
 
 
 def run_cases(cases: tuple[Case, ...], arguments: argparse.Namespace) -> list[dict[str, Any]]:

@@ -1,12 +1,12 @@
 """Every image with its own architecture of MobileNet blocks, against PyTorch gather per operation.
 
-`instance_forward_64` normalises each image by its own moments; the other case by the moments of
-the images that were routed to the operation. There is no case while jaxnas has no routed executor.
+`instance_forward_64` normalises each image by its own moments, PyTorch with the faster of its two
+functions for that (`instance_norm` shows the other); the other case by the moments of the images
+that were routed to the operation.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import jax
@@ -14,47 +14,34 @@ import numpy as np
 from measuring import draw
 from torch_reference import per_image, to_images
 
+from jaxnas.supernets import Supernet
 from throughput_cases.cases import Case
 from throughput_cases.contest import OURS, Contender, Options, compete
 from throughput_cases.networks import BLOCKS, make_data, make_network
 
-EXECUTOR = "jaxnas.supernets.executors.routed"
-
-
-def available() -> bool:
-    """Whether jaxnas has per-instance execution."""
-    return importlib.util.find_spec(EXECUTOR) is not None
-
 
 def run(case: Case, options: Options) -> dict[str, Any]:
     """The row of a case; every image draws its architecture uniformly."""
-    from jaxnas.supernets.routing import make_routing
-
-    from jaxnas.supernets.executors import routed
-
-    statistics = "batch" if case.name.endswith("batch_statistics") else "image"
+    by_batch = case.name.endswith("batch_statistics")
     network = make_network(case.network, options.quick)
     params, images, _ = make_data(network, case.network, options.quick, options.seed)
     architectures = draw(network, "uniform", len(images), options.seed)
-    weights = per_image.weights(network, params, statistics)
-    tensor, labels = to_images(images), tuple(BLOCKS)
+    contenders = {OURS: _ours(Supernet(network), params, architectures, images, by_batch)}
+    tensor = to_images(images)
 
-    def ours():
-        routing = make_routing(network, architectures)
-        logits = routed.forward(routing, params, images, statistics=statistics)
-        return jax.block_until_ready(logits)
+    def gathered(*normalization):
+        weights = per_image.weights(network, params, *normalization)
+        given = (weights, tuple(BLOCKS), architectures, tensor)
+        return Contender(lambda: per_image.gather_per_operation(*given))
 
-    def gathered():
-        return per_image.gather_per_operation(weights, labels, architectures, tensor)
-
-    contenders = {OURS: Contender(ours), "tuned": Contender(gathered)}
-    if statistics == "image":
-
-        def alone():
-            choices = [network.space.choices(a) for a in architectures]
-            return per_image.one_by_one(weights, choices, tensor)
-
-        contenders["per_image"] = Contender(alone)
+    if by_batch:
+        contenders["tuned"] = gathered()
+    else:
+        contenders["tuned"] = gathered(per_image.GroupNorm)
+        contenders["instance_norm"] = gathered(per_image.InstanceNorm)
+        weights = per_image.weights(network, params, per_image.GroupNorm)
+        choices = [network.space.choices(a) for a in architectures]
+        contenders["per_image"] = Contender(lambda: per_image.one_by_one(weights, choices, tensor))
     row = compete(case.name, contenders, case.seconds, options)
     return row | {
         "children": len(images),
@@ -62,3 +49,14 @@ def run(case: Case, options: Options) -> dict[str, Any]:
         "batch": len(images),
         "distinct_children": len(np.unique(architectures, axis=0)),
     }
+
+
+def _ours(supernet: Supernet, params, architectures, images, by_batch: bool) -> Contender:
+    """Architectures are arguments of one program, or known where it runs operation by operation."""
+    statistics = "batch" if by_batch else "image"
+
+    def apply(params, architectures, images):
+        return supernet.apply_each(params, architectures, images, statistics=statistics)
+
+    forward = apply if by_batch else jax.jit(apply)
+    return Contender(lambda: jax.block_until_ready(forward(params, architectures, images)))

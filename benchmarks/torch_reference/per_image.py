@@ -19,36 +19,45 @@ from torch_reference.weights import SharedWeights
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageNorm(ops.BatchNorm):
-    """Normalisation of each image by its own moments."""
+class GroupNorm(ops.BatchNorm):
+    """Normalisation of each image by its own moments: one group per channel."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InstanceNorm(ops.BatchNorm):
+    """The same by PyTorch's own function for it, which is the slower one where channels are few."""
 
 
 @function_of.register
-def _image_norm(operation: ImageNorm, weights: Mapping[str, torch.Tensor]):
-    # One group per channel: faster in the whole network than sums of its own, and than PyTorch's
-    # instance normalisation, which loses the memory order.
+def _group_norm(operation: GroupNorm, weights: Mapping[str, torch.Tensor]):
     scale, bias = weights.get("scale"), weights.get("bias")
     return lambda x: F.group_norm(x, x.shape[1], scale, bias, EPSILON)
 
 
-def weights(network: Network, params: Any, statistics: str) -> SharedWeights:
-    """The shared weights, normalised by each image's own moments (`image`) or by the batch's."""
-    if statistics == "batch":
-        return SharedWeights(network, params)
+@function_of.register
+def _instance_norm(operation: InstanceNorm, weights: Mapping[str, torch.Tensor]):
+    scale, bias = weights.get("scale"), weights.get("bias")
+    return lambda x: F.instance_norm(x, weight=scale, bias=bias, eps=EPSILON)
+
+
+def weights(
+    network: Network, params: Any, normalization: type[ops.BatchNorm] = ops.BatchNorm
+) -> SharedWeights:
+    """The shared weights, with another normalisation in the place of the batch's."""
     entries = network.operations.items()
-    by_image = {
-        key: dataclasses.replace(shared, operation=_by_image(shared.operation))
+    changed = {
+        key: dataclasses.replace(shared, operation=_with(normalization, shared.operation))
         for key, shared in entries
     }
-    return SharedWeights(dataclasses.replace(network, operations=by_image), params)
+    return SharedWeights(dataclasses.replace(network, operations=changed), params)
 
 
-def _by_image(operation: ops.Operation) -> ops.Operation:
+def _with(normalization: type[ops.BatchNorm], operation: ops.Operation) -> ops.Operation:
     if isinstance(operation, ops.Sequential):
-        return ops.Sequential(tuple(_by_image(part) for part in operation.parts))
+        return ops.Sequential(tuple(_with(normalization, part) for part in operation.parts))
     if isinstance(operation, ops.Residual):
-        return ops.Residual(_by_image(operation.body))
-    return ImageNorm(operation.affine) if isinstance(operation, ops.BatchNorm) else operation
+        return ops.Residual(_with(normalization, operation.body))
+    return normalization(operation.affine) if isinstance(operation, ops.BatchNorm) else operation
 
 
 def gather_per_operation(

@@ -1,13 +1,11 @@
 """The scripts' figures have every key, in a form small enough for tests."""
 
-import importlib.util
 import json
 
 import pytest
 
 pytest.importorskip("torch")
 pytestmark = [pytest.mark.extra, pytest.mark.usefixtures("quick_compilation")]
-ROUTED = importlib.util.find_spec("jaxnas.supernets.executors.routed") is not None
 
 
 def run(*names):
@@ -47,7 +45,6 @@ def test_rows_of_children_have_every_column():
     assert gradient["gflop_live"] == pytest.approx(3 * forward["gflop_live"])
 
 
-@pytest.mark.skipif(not ROUTED, reason="jaxnas has no per-instance execution yet")
 def test_rows_of_images_with_their_own_architectures():
     rows = run("instance_forward_64", "instance_forward_64_batch_statistics")
     assert ["ratio_per_image" in row for row in rows] == [True, False]

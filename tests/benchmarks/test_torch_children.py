@@ -62,14 +62,15 @@ def test_children_equal_those_of_the_host_executor(name):
             _assert_equal(a, b)
 
 
-def test_images_of_their_own_architectures_equal_them_one_by_one():
+@pytest.mark.parametrize("normalization", ["GroupNorm", "InstanceNorm"])
+def test_images_of_their_own_architectures_equal_them_one_by_one(normalization):
     from torch_reference import per_image, to_images
 
     case = Case("chain")
     labels, images = case.network.space.decisions[0].actions, to_images(case.images)
     architectures = case.network.space.validate(case.children[[0, 1, 2, 4]])
     choices = [case.network.space.choices(a) for a in architectures]
-    weights = per_image.weights(case.network, case.params, "image")
+    weights = per_image.weights(case.network, case.params, getattr(per_image, normalization))
     gathered = per_image.gather_per_operation(weights, labels, architectures, images)
     alone = per_image.one_by_one(weights, choices, images)
     _assert_equal(gathered, alone)
