@@ -1,12 +1,15 @@
 """What can be chosen: search spaces as graphs of decisions."""
 
 from jaxnas.spaces.chain import chain
+from jaxnas.spaces.compose import compose
 from jaxnas.spaces.enas_macro import enas_macro
 from jaxnas.spaces.enas_micro import enas_micro
 from jaxnas.spaces.encoding import Choices
 from jaxnas.spaces.errors import SpaceError
 from jaxnas.spaces.graph import END, Decision, SearchSpace
 from jaxnas.spaces.nasbench201 import nasbench201
+from jaxnas.spaces.parts import branch, loop, optional, sequence, within
+from jaxnas.spaces.ranking import rank, unrank
 from jaxnas.spaces.walks import Walk
 
 __all__ = [
@@ -16,8 +19,16 @@ __all__ = [
     "SearchSpace",
     "SpaceError",
     "Walk",
+    "branch",
     "chain",
+    "compose",
     "enas_macro",
     "enas_micro",
+    "loop",
     "nasbench201",
+    "optional",
+    "rank",
+    "sequence",
+    "unrank",
+    "within",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.sparse import csgraph, csr_array
@@ -48,18 +48,18 @@ class Automaton:
 
 def compile_graph(name: str, decisions: tuple[Decision, ...], start: str) -> Automaton:
     """Checks a graph and compiles it; raises `SpaceError` naming the decision at fault."""
-    edges = _resolve_edges(name, decisions, start)
+    edges = resolve_edges(name, decisions, start)
     order = {decision.name: i for i, decision in enumerate(decisions)}
-    loops = _loops(name, decisions, edges, order[start])
-    caps = [decision.max_visits for decision in decisions]
-    states, table = _unroll(name, edges, loops, caps, order[start])
+    loops = loops_of(name, decisions, edges, order[start])
+    rules = _visit_rules(decisions, loops, order)
+    states, table = _unroll(name, edges, rules, order[start])
     keep, completions, longest = _complete(table)
     if not completions[0]:
         raise SpaceError(f"space {name!r}: no walk reaches the end within the visit caps.")
     return _build(decisions, states, table, keep, completions, longest)
 
 
-def _resolve_edges(name: str, decisions: tuple[Decision, ...], start: str) -> list[list[int]]:
+def resolve_edges(name: str, decisions: tuple[Decision, ...], start: str) -> list[list[int]]:
     """The target of every action as the index of a decision, or `DONE`."""
     names = [decision.name for decision in decisions]
     repeated = {n for n in names if names.count(n) > 1}
@@ -86,7 +86,9 @@ def _resolve_edges(name: str, decisions: tuple[Decision, ...], start: str) -> li
     return edges
 
 
-def _loops(name: str, decisions: tuple[Decision, ...], edges: list[list[int]], start: int):
+def loops_of(
+    name: str, decisions: tuple[Decision, ...], edges: list[list[int]], start: int
+) -> list[tuple[int, ...]]:
     """The decisions of the loop of each decision (itself alone, outside of loops)."""
     n = len(decisions)
     pairs = [(i, j) for i, targets in enumerate(edges) for j in targets if j != DONE]
@@ -124,15 +126,40 @@ def _check_ends(name, decisions, edges, graph) -> None:
             )
 
 
-def _unroll(name, edges, loops, caps, start):
+class _VisitRules(NamedTuple):
+    """For each decision: its loop, its visit cap, and whose counts begin anew when it is taken."""
+
+    loops: list[tuple[int, ...]]
+    caps: list[int]
+    resets: list[tuple[int, ...]]
+
+
+def _visit_rules(decisions: tuple[Decision, ...], loops, order) -> _VisitRules:
+    resets: list[tuple[int, ...]] = [() for _ in decisions]
+    for i, decision in enumerate(decisions):
+        chain, outer = [decision.name], decision.per
+        while outer is not None:
+            if order.get(outer) not in loops[i] or outer in chain:
+                raise SpaceError(
+                    f"decision {decision.name!r}: 'per' leads to {outer!r}, which is not another "
+                    "decision of its loop: name one that a walk passes between its visits."
+                )
+            chain.append(outer)
+            outer = decisions[order[outer]].per
+        if decision.per is not None:
+            resets[order[decision.per]] += (i,)
+    return _VisitRules(loops, [decision.max_visits for decision in decisions], resets)
+
+
+def _unroll(name, edges, rules, start):
     """All states `(decision, visits of its loop)` in order of discovery, and their targets."""
-    first = _enter(start, (), None, loops, caps)
+    first = _enter(start, (), None, rules)
     states, table = {first: 0}, []
     queue = [first]
     for vertex, visits in queue:
         row = []
         for target in edges[vertex]:
-            state = DONE if target == DONE else _enter(target, visits, vertex, loops, caps)
+            state = DONE if target == DONE else _enter(target, visits, vertex, rules)
             if state not in (None, DONE) and state not in states:
                 states[state] = len(states)
                 queue.append(state)
@@ -148,16 +175,20 @@ def _unroll(name, edges, loops, caps, start):
     return queue, table
 
 
-def _enter(target, visits, source, loops, caps):
+def _enter(target, visits, source, rules):
     """The state on arriving at `target`, or `None` if its visit cap forbids it."""
-    members = loops[target]
+    members = rules.loops[target]
     if not members:
         return (target, ())
-    same_loop = source is not None and loops[source] == members
+    same_loop = source is not None and rules.loops[source] == members
     counts = list(visits) if same_loop else [0] * len(members)
     position = members.index(target)
     counts[position] += 1
-    return (target, tuple(counts)) if counts[position] <= caps[target] else None
+    if counts[position] > rules.caps[target]:
+        return None
+    for inner in rules.resets[target]:
+        counts[members.index(inner)] = 0
+    return (target, tuple(counts))
 
 
 def _complete(table):
