@@ -2,6 +2,7 @@
 
 from jaxnas.policies.base import Evaluation, Policy, Sample
 from jaxnas.policies.lstm import lstm
+from jaxnas.policies.masked import masked
 from jaxnas.policies.uniform import uniform
 
-__all__ = ["Evaluation", "Policy", "Sample", "lstm", "uniform"]
+__all__ = ["Evaluation", "Policy", "Sample", "lstm", "masked", "uniform"]

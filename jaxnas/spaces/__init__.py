@@ -10,6 +10,7 @@ from jaxnas.spaces.graph import END, Decision, SearchSpace
 from jaxnas.spaces.nasbench201 import nasbench201
 from jaxnas.spaces.parts import branch, loop, optional, sequence, within
 from jaxnas.spaces.ranking import rank, unrank
+from jaxnas.spaces.unroll import Unrolled, unroll
 from jaxnas.spaces.walks import Walk
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "END",
     "SearchSpace",
     "SpaceError",
+    "Unrolled",
     "Walk",
     "branch",
     "chain",
@@ -30,5 +32,6 @@ __all__ = [
     "rank",
     "sequence",
     "unrank",
+    "unroll",
     "within",
 ]
