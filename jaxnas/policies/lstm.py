@@ -33,14 +33,15 @@ def lstm(
     share_heads: bool = False,
     context_size: int = 0,
     init_scale: float = 0.1,
+    visit_inputs: bool | None = None,
 ) -> Policy:
     """Makes an LSTM policy over the walks of `space`.
 
-    At each step the LSTM reads the embedding of the action before (and the context) and a head of
-    the current decision gives the logits of its actions. Decisions with `points_at` are scored by
-    anchor attention instead, and the anchor of the chosen node is added to the next input. Logits
-    are divided by `temperature`, then become `tanh_constant * tanh(logits)`. Actions past a visit
-    cap are masked.
+    At each step the LSTM reads the embedding of the action before (and the context, and in a loop
+    which visit of the decision it is), and a head of the current decision gives the logits of its
+    actions. Decisions with `points_at` are scored by anchor attention instead, and the anchor of
+    the chosen node is added to the next input. Logits are divided by `temperature`, then become
+    `tanh_constant * tanh(logits)`. Actions past a visit cap are masked.
 
     Args:
       space: the search space; its walks may branch and loop.
@@ -51,6 +52,9 @@ def lstm(
       share_heads: decisions of one `group` share their head and embeddings.
       context_size: `C`, the size of the context that every function then takes as `[N, C]`.
       init_scale: weights start uniform in `[-init_scale, init_scale]`.
+      visit_inputs: whether the number of the visit is an input too, so that the rounds of a loop,
+        which share heads and embeddings, are told apart from the start; by default where a walk
+        can take a decision twice.
 
     Returns:
       A `Policy` whose parameters are a nested dict of arrays. Equal arguments give functions that
@@ -65,9 +69,16 @@ def lstm(
       >>> policy.sample(params, jax.random.key(1), 1000).architectures.shape
       (1000, 6)
     """
-    embedding = hidden if embedding is None else embedding
     config = LSTMConfig(
-        space, hidden, embedding, temperature, tanh_constant, share_heads, context_size, init_scale
+        space=space,
+        hidden=hidden,
+        embedding=hidden if embedding is None else embedding,
+        temperature=temperature,
+        tanh_constant=tanh_constant,
+        share_heads=share_heads,
+        context_size=context_size,
+        init_scale=init_scale,
+        visit_inputs=not space.acyclic if visit_inputs is None else visit_inputs,
     )
     _check(config)
     return _make(config)

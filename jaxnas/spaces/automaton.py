@@ -34,6 +34,7 @@ class Automaton:
       next_state: `int32 [S, A]`, the state that an action leads to; `DONE` ends the walk, -1 is
         no action.
       vertex: `int32 [S]`, the decision of each state.
+      visit: `int32 [S]`, which visit of its decision a state is, from 0; as the cap counts them.
       completions: the exact number of walks from each state to the end.
       max_length: the number of steps of the longest walk.
       acyclic: whether no decision can be visited twice.
@@ -41,6 +42,7 @@ class Automaton:
 
     next_state: np.ndarray
     vertex: np.ndarray
+    visit: np.ndarray
     completions: tuple[int, ...]
     max_length: int
     acyclic: bool
@@ -56,7 +58,7 @@ def compile_graph(name: str, decisions: tuple[Decision, ...], start: str) -> Aut
     keep, completions, longest = _complete(table)
     if not completions[0]:
         raise SpaceError(f"space {name!r}: no walk reaches the end within the visit caps.")
-    return _build(decisions, states, table, keep, completions, longest)
+    return _build(decisions, states, table, keep, completions, longest, loops)
 
 
 def resolve_edges(name: str, decisions: tuple[Decision, ...], start: str) -> list[list[int]]:
@@ -216,7 +218,7 @@ def _postorder(table):
             stack.extend((target, False) for target in table[state] if target >= 0)
 
 
-def _build(decisions, states, table, keep, completions, longest) -> Automaton:
+def _build(decisions, states, table, keep, completions, longest, loops) -> Automaton:
     position = np.cumsum(keep) - 1
     width = max(len(decision.actions) for decision in decisions)
     rows = []
@@ -224,10 +226,12 @@ def _build(decisions, states, table, keep, completions, longest) -> Automaton:
         if keep[state]:
             kept = [t if t < 0 else (int(position[t]) if keep[t] else -1) for t in row]
             rows.append(kept + [-1] * (width - len(kept)))
-    vertex = [v for (v, _), k in zip(states, keep, strict=True) if k]
+    kept_states = [state for state, k in zip(states, keep, strict=True) if k]
+    visit = [counts[loops[v].index(v)] - 1 if counts else 0 for v, counts in kept_states]
     return Automaton(
         next_state=np.array(rows, np.int32),
-        vertex=np.array(vertex, np.int32),
+        vertex=np.array([v for v, _ in kept_states], np.int32),
+        visit=np.array(visit, np.int32),
         completions=tuple(c for c, k in zip(completions, keep, strict=True) if k),
         max_length=longest[0],
         acyclic=all(not visits for _, visits in states),
