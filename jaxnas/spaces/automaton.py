@@ -1,6 +1,6 @@
 """Compiles a graph of decisions to tables of ints in which every loop is unrolled to its cap.
 
-A state is a decision together with how often the decisions of its own loop have been visited, so
+A state is a decision together with how often the capped decisions of its loop were visited, so
 that the table has no cycles and an action at the visit cap is simply absent. Counting, uniform
 sampling, masking and replaying all read the same table. For an acyclic graph a state is a decision.
 """
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csgraph, csr_array
 
 from jaxnas.spaces.errors import SpaceError
+from jaxnas.spaces.visits import enter, visit_number, visit_rules
 
 if TYPE_CHECKING:
     from jaxnas.spaces.graph import Decision
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 MAX_STATES = 200_000
 DONE = -2
 """In `next_state`: the action ends the walk. -1: the action is not there, or would pass a cap."""
-
 _END = "end"
 
 
@@ -34,7 +34,8 @@ class Automaton:
       next_state: `int32 [S, A]`, the state that an action leads to; `DONE` ends the walk, -1 is
         no action.
       vertex: `int32 [S]`, the decision of each state.
-      visit: `int32 [S]`, which visit of its decision a state is, from 0; as the cap counts them.
+      visit: `int32 [S]`, which visit of its decision a state is, from 0, as the cap counts them;
+        of a decision without a cap, the visits that were counted in its loop before.
       completions: the exact number of walks from each state to the end.
       max_length: the number of steps of the longest walk.
       acyclic: whether no decision can be visited twice.
@@ -53,12 +54,12 @@ def compile_graph(name: str, decisions: tuple[Decision, ...], start: str) -> Aut
     edges = resolve_edges(name, decisions, start)
     order = {decision.name: i for i, decision in enumerate(decisions)}
     loops = loops_of(name, decisions, edges, order[start])
-    rules = _visit_rules(decisions, loops, order)
+    rules = visit_rules(decisions, loops, edges, order)
     states, table = _unroll(name, edges, rules, order[start])
     keep, completions, longest = _complete(table)
     if not completions[0]:
         raise SpaceError(f"space {name!r}: no walk reaches the end within the visit caps.")
-    return _build(decisions, states, table, keep, completions, longest, loops)
+    return _build(decisions, states, table, keep, completions, longest, rules)
 
 
 def resolve_edges(name: str, decisions: tuple[Decision, ...], start: str) -> list[list[int]]:
@@ -128,40 +129,15 @@ def _check_ends(name, decisions, edges, graph) -> None:
             )
 
 
-class _VisitRules(NamedTuple):
-    """For each decision: its loop, its visit cap, and whose counts begin anew when it is taken."""
-
-    loops: list[tuple[int, ...]]
-    caps: list[int]
-    resets: list[tuple[int, ...]]
-
-
-def _visit_rules(decisions: tuple[Decision, ...], loops, order) -> _VisitRules:
-    resets: list[tuple[int, ...]] = [() for _ in decisions]
-    for i, decision in enumerate(decisions):
-        chain, outer = [decision.name], decision.per
-        while outer is not None:
-            if order.get(outer) not in loops[i] or outer in chain:
-                raise SpaceError(
-                    f"decision {decision.name!r}: 'per' leads to {outer!r}, which is not another "
-                    "decision of its loop: name one that a walk passes between its visits."
-                )
-            chain.append(outer)
-            outer = decisions[order[outer]].per
-        if decision.per is not None:
-            resets[order[decision.per]] += (i,)
-    return _VisitRules(loops, [decision.max_visits for decision in decisions], resets)
-
-
 def _unroll(name, edges, rules, start):
     """All states `(decision, visits of its loop)` in order of discovery, and their targets."""
-    first = _enter(start, (), None, rules)
+    first = enter(start, (), None, rules)
     states, table = {first: 0}, []
     queue = [first]
     for vertex, visits in queue:
         row = []
         for target in edges[vertex]:
-            state = DONE if target == DONE else _enter(target, visits, vertex, rules)
+            state = DONE if target == DONE else enter(target, visits, vertex, rules)
             if state not in (None, DONE) and state not in states:
                 states[state] = len(states)
                 queue.append(state)
@@ -175,22 +151,6 @@ def _unroll(name, edges, rules, start):
                 "of its loops."
             )
     return queue, table
-
-
-def _enter(target, visits, source, rules):
-    """The state on arriving at `target`, or `None` if its visit cap forbids it."""
-    members = rules.loops[target]
-    if not members:
-        return (target, ())
-    same_loop = source is not None and rules.loops[source] == members
-    counts = list(visits) if same_loop else [0] * len(members)
-    position = members.index(target)
-    counts[position] += 1
-    if counts[position] > rules.caps[target]:
-        return None
-    for inner in rules.resets[target]:
-        counts[members.index(inner)] = 0
-    return (target, tuple(counts))
 
 
 def _complete(table):
@@ -218,7 +178,7 @@ def _postorder(table):
             stack.extend((target, False) for target in table[state] if target >= 0)
 
 
-def _build(decisions, states, table, keep, completions, longest, loops) -> Automaton:
+def _build(decisions, states, table, keep, completions, longest, rules) -> Automaton:
     position = np.cumsum(keep) - 1
     width = max(len(decision.actions) for decision in decisions)
     rows = []
@@ -227,11 +187,10 @@ def _build(decisions, states, table, keep, completions, longest, loops) -> Autom
             kept = [t if t < 0 else (int(position[t]) if keep[t] else -1) for t in row]
             rows.append(kept + [-1] * (width - len(kept)))
     kept_states = [state for state, k in zip(states, keep, strict=True) if k]
-    visit = [counts[loops[v].index(v)] - 1 if counts else 0 for v, counts in kept_states]
     return Automaton(
         next_state=np.array(rows, np.int32),
         vertex=np.array([v for v, _ in kept_states], np.int32),
-        visit=np.array(visit, np.int32),
+        visit=np.array([visit_number(state, rules) for state in kept_states], np.int32),
         completions=tuple(c for c, k in zip(completions, keep, strict=True) if k),
         max_length=longest[0],
         acyclic=all(not visits for _, visits in states),

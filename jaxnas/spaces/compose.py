@@ -54,16 +54,12 @@ class _Place:
       space: the name of the whole.
       following: the vertex after the part.
       vertices: the vertices so far; new ones are added.
-      max_visits: how often a walk may come here, per visit of `per`.
-      per: the `more` of the loop around the loop that this place is in.
-      loop: the `more` of the loop that this place is in.
+      loop: the `more` of the innermost loop that this place is in.
     """
 
     space: str
     following: str
     vertices: dict[str, Decision]
-    max_visits: int = 1
-    per: str | None = None
     loop: str | None = None
 
     def add(self, decision: Decision) -> str:
@@ -77,9 +73,10 @@ class _Place:
             )
         return decision.name
 
-    def visited_here(self, decision: Decision, following: str | tuple[str, ...]) -> Decision:
+    def followed(self, decision: Decision, following: str | tuple[str, ...]) -> Decision:
+        # In a loop the rounds are counted where they end, and nowhere else.
         return dataclasses.replace(
-            decision, next=following, max_visits=self.max_visits, per=self.per
+            decision, next=following, max_visits=1 if self.loop is None else None
         )
 
 
@@ -91,7 +88,7 @@ def _lower(part: Part, place: _Place) -> str:
 
 @_lower.register
 def _(part: Decision, place: _Place) -> str:
-    return place.add(place.visited_here(part, place.following))
+    return place.add(place.followed(part, place.following))
 
 
 @_lower.register
@@ -104,15 +101,13 @@ def _(part: Sequence, place: _Place) -> str:
 @_lower.register
 def _(part: Branch, place: _Place) -> str:
     targets = tuple(_lower(inner, place) for inner in part.parts)
-    return place.add(place.visited_here(part.decision, targets))
+    return place.add(place.followed(part.decision, targets))
 
 
 @_lower.register
 def _(part: Loop, place: _Place) -> str:
-    more, rounds = part.more.name, part.more.max_visits
-    inside = dataclasses.replace(
-        place, following=more, max_visits=rounds, per=place.loop, loop=more
-    )
+    more = part.more.name
+    inside = dataclasses.replace(place, following=more, loop=more)
     first = _lower(part.body, inside)
     if first == more:
         raise SpaceError(f"loop {more!r} of space {place.space!r} has no decision in its body.")
@@ -129,8 +124,8 @@ def _(part: SearchSpace, place: _Place) -> str:
         names = tuple(place.following if t == DONE else decisions[t].name for t in targets)
         following = names[0] if len(set(names)) == 1 else names
         if members:  # Its own loop, counted anew in each round of the one around it.
-            per = decision.per or place.loop
+            per = None if decision.max_visits is None else decision.per or place.loop
             place.add(dataclasses.replace(decision, next=following, per=per))
         else:
-            place.add(place.visited_here(decision, following))
+            place.add(place.followed(decision, following))
     return part.start

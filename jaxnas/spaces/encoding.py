@@ -125,6 +125,10 @@ def describe(space: SearchSpace) -> str:
             "" if target is None else f" -> {target if isinstance(target, str) else list(target)}"
         )
         per = f" per visit of {decision.per}" if decision.per else ""
-        cap = f" (at most {decision.max_visits} visits{per})" if decision.max_visits > 1 else ""
+        cap = (
+            f" (at most {decision.max_visits} visits{per})"
+            if (decision.max_visits or 1) > 1
+            else ""
+        )
         lines.append(f"  {decision.name:<{width}}  {' | '.join(decision.actions)}{leads}{cap}")
     return "\n".join(lines)

@@ -36,7 +36,8 @@ class Decision:
         action points at (`None`: the action points at nothing, as "no skip"). Policies may score
         such actions by attention over the nodes' anchors (ENAS, section 2.1).
       node: the node of the network that is complete once this decision is taken.
-      max_visits: how often one walk may take this decision; more than 1 only matters in a loop.
+      max_visits: how often one walk may take this decision; matters only in a loop. `None`: as
+        often as the other decisions of its loop allow.
       per: a decision of the same loop; each time a walk takes it, the visits of this one are
         counted anew: `max_visits=3, per="more_stages"` are three visits in each stage.
       group: decisions of one group ask the same question, so that a policy may share their head.
@@ -47,7 +48,7 @@ class Decision:
     next: str | tuple[str, ...] | None = None
     points_at: tuple[str | None, ...] | None = None
     node: str | None = None
-    max_visits: int = 1
+    max_visits: int | None = 1
     group: str | None = None
     per: str | None = None
 
@@ -237,5 +238,5 @@ def _check_decision(decision: Decision) -> None:
                 f"{where}: {field!r} has {len(value)} entries for {len(decision.actions)} "
                 "actions: give one entry per action."
             )
-    if decision.max_visits < 1:
+    if decision.max_visits is not None and decision.max_visits < 1:
         raise SpaceError(f"{where}: 'max_visits' is {decision.max_visits}; it must be >= 1.")

@@ -94,6 +94,15 @@ def test_loops_hold_branches_and_optional_parts():
     assert space.count() == (6 + 36 + 216) * 2
 
 
+def test_rounds_are_counted_once_however_a_body_branches():
+    body = branch("kind", {name: Decision(name, AB) for name in "pqrs"})
+    space = compose("wide", loop(body, at_most=50))
+    # A state for each of six decisions in each round.
+    assert len(space.automaton.vertex) == 6 * 50
+    assert space.count() == sum(8**n for n in range(1, 51))
+    assert space.automaton.visit.max() == 49
+
+
 def test_spaces_compose():
     space = compose("both", loop_space(3), within("head", loop_space(2)), enas_macro(2, AB))
     assert space.count() == 14 * 6 * 8
@@ -119,6 +128,10 @@ def test_nodes_of_a_prefixed_part_are_its_own():
         (lambda: compose("n", Decision("x", AB, next="end")), "decision 'x': 'next'"),
         (lambda: sequence(Decision("x", AB, max_visits=2)), "decision 'x': .*'max_visits'"),
         (lambda: branch("b", {}), "decision 'b': 'actions' must be a non-empty"),
+        (
+            lambda: SearchSpace("f", (Decision("x", AB, next=("x", "end"), max_visits=None),)),
+            "decision 'x' can be taken again without end: give 'max_visits'",
+        ),
         (
             lambda: SearchSpace("p", (Decision("x", AB, per="y"), Y)),
             "decision 'x': 'per' leads to 'y', which is not another decision of its loop",

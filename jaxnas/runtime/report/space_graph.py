@@ -38,7 +38,7 @@ def drawing_of_space(
     for i, decision in enumerate(space.decisions):
         group = decision.group or "decision"
         label = readable(decision.name)
-        if decision.max_visits > 1:
+        if (decision.max_visits or 1) > 1:
             label += f"\nat most {decision.max_visits} times"
             label += f"\nper {readable(decision.per)}" if decision.per else ""
         nodes.append({"id": decision.name, "label": label, "kind": "operation", "group": group})

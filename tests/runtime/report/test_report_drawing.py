@@ -118,7 +118,8 @@ def test_inner_loops_say_what_they_are_counted_per():
     space = spaces.compose("nested", spaces.loop(layers, at_most=3, more="more_stages"))
     (panel,) = drawing_of_space(space)["panels"]
     labels = [node["label"] for node in panel["nodes"]]
-    assert labels[1] == "layer\nat most 2 times\nper more stages"
+    assert labels[1] == "layer"
+    assert labels[2] == "more layers\nat most 2 times\nper more stages"
     assert labels[3] == "more stages\nat most 3 times"
     assert "(at most 2 visits per visit of more_stages)" in space.describe()
 
