@@ -44,12 +44,12 @@ def main() -> None:
     space = digit_networks.space()
     number = arguments.limit or space.count()
     positions = np.linspace(0, space.count() - 1, number).astype(int)
-    clock, cpu = time.perf_counter(), time.process_time()
+    clock, cpu, head = time.perf_counter(), time.process_time(), commit()
     right = make_table(space.all_architectures()[positions], arguments.seeds)
     about = {
         "space": space.to_json(),
         "seeds": list(range(arguments.seeds)),
-        "commit": commit(),
+        "commit": head,
         "date": time.strftime("%Y-%m-%d"),
         "machine": machine(),
         "command": command(),

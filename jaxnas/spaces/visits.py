@@ -67,10 +67,11 @@ def enter(target: int, visits: tuple[int, ...], source: int | None, rules: Visit
         return (target, ())
     same_loop = source is not None and rules.loops[source] == rules.loops[target]
     counts = list(visits) if same_loop else [0] * len(counted)
-    if target in counted:
+    cap = rules.caps[target]
+    if cap is not None:
         position = counted.index(target)
         counts[position] += 1
-        if counts[position] > rules.caps[target]:
+        if counts[position] > cap:
             return None
     for inner in rules.resets[target]:
         counts[counted.index(inner)] = 0
