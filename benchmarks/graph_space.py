@@ -10,9 +10,9 @@ trainings (`make_graph_table.py`). Arms:
   static, shared: one head and embedding for the copies of a decision;
   random: uniform over the architectures of the graph.
 All but random learn by REINFORCE with a moving baseline and the settings in `graph_study.py`: those
-that `reinforce` had as defaults when this was written, without its memory and its imitation of the
-best. They were tuned neither on these tasks nor for one of the arms; `graph_sweep.py` shows others.
-The number of the visit became an input because the graph arm fell behind without it.
+that `reinforce` had as defaults when this was written, without a memory, as in the paper. They were
+tuned neither on these tasks nor for one of the arms; `graph_sweep.py` shows others. The number of
+the visit became an input because the graph arm fell behind without it.
 
 A trial is one evaluation. Trials to reach 90% of the best reward are counted until the best reward
 so far is there; a search that never gets there counts with all its trials, which makes ratios

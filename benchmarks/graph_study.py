@@ -125,7 +125,6 @@ def searcher_of(space: SearchSpace, policy: Policy | None) -> Searcher:
         baseline_decay=BASELINE_DECAY,
         entropy_weight=ENTROPY_WEIGHT,
         memory=0,
-        elite=0,
     )
 
 

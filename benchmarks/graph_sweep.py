@@ -41,7 +41,7 @@ def trials_of(task: Task, arm: Arm, seeds: int, trials: int) -> np.ndarray:
     policy, meaning = arm
     optimizer = optax.inject_hyperparams(optax.adam)(learning_rate=LEARNING_RATES[0])
     searcher = reinforce(
-        policy, optimizer, baseline_decay=BASELINE_DECAY, entropy_weight=1.0, memory=0, elite=0
+        policy, optimizer, baseline_decay=BASELINE_DECAY, entropy_weight=1.0, memory=0
     )
     rewards = rewards_seen(
         searcher,

@@ -1,10 +1,11 @@
 """Sweeps settings of REINFORCE and evolution on simulated landscapes.
 
 Four spaces (a short and a long chain, ENAS macro with skip bits, a loop), a new random landscape
-for each seed (`landscapes.py`), 500 evaluations. The score of a setting is the best reward found
+for each seed (`landscapes.py`), 200 evaluations. The score of a setting is the best reward found
 so far, in standard deviations above the mean of uniformly drawn architectures, averaged over
-seeds, over the spaces, and over the moments after 50, 100, 200 and 500 evaluations. No table of
-trained networks is read here.
+seeds, over the spaces, and over the moments after 50, 100 and 200 evaluations. The summary holds
+the mean difference of REINFORCE with its defaults to the best setting of evolution at each moment,
+paired by landscape, with its 95% interval. No table of trained networks is read here.
 
     python benchmarks/tune_searchers.py --json benchmarks/results/tune_searchers.json
 """
@@ -12,7 +13,6 @@ trained networks is read here.
 from __future__ import annotations
 
 import argparse
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import landscapes
 import numpy as np
 import optax
-from curves import best_so_far, seed_keys
+from curves import best_so_far, mean_interval, seed_keys
 from record import make_record, write_record
 from scipy.special import logit
 
@@ -29,46 +29,30 @@ from jaxnas.policies import lstm
 from jaxnas.searchers import Searcher, evolution, random, reinforce
 from jaxnas.spaces import SearchSpace
 
-CHECKPOINTS = (50, 100, 200, 500)
-LEARNING_RATES = (0.03, 0.06, 0.1)
-ENTROPY_TARGETS = (3.0, 5.0, 7.0, float("inf"))
-FEW = ((0.03, 5.0), (0.06, 5.0))
-"""The learning rates and entropy targets that every variant is tried with."""
+CHECKPOINTS = (50, 100, 200)
+GRID = ((0.03, 5.0), (0.05, 4.0), (0.05, 5.0), (0.05, 6.0))
+"""The learning rates and entropy targets that the base is tried with."""
+DEFAULT = (0.05, 5.0)
+"""With `BASE`, the defaults of `reinforce`; every variant is tried with these."""
 BASE: dict[str, Any] = {
-    "batch": 1,
+    "batch": 5,
     "hidden": 16,
     "init_scale": 0.3,
-    "baseline_decay": 0.7,
-    "entropy_weight": 1.0,
-    "memory": 1024,
-    "elite": 2,
-    "elite_weight": 0.3,
-    "normalize_advantage": True,
+    "head_scale": 0.0,
+    "entropy_weight": 0.2,
+    "memory": 256,
+    "replay": 32,
+    "replay_updates": 8,
 }
-"""Tried with every learning rate and entropy target; each variant changes it in few places."""
-POLICY = ("hidden", "init_scale")
+"""Each variant changes it in few places."""
+POLICY = ("hidden", "init_scale", "head_scale")
 """The settings that belong to the policy."""
-DEFAULT = {"learning_rate": 0.06, "entropy_target": 5.0}
-"""With `BASE`, the defaults of `reinforce`."""
 VARIANTS: tuple[dict[str, Any], ...] = (
     {},
-    {"batch": 2},
-    {"batch": 5},
-    {"batch": 10},
-    {"hidden": 32},
-    {"hidden": 64},
-    {"init_scale": 0.1},
-    {"baseline_decay": 0.9},
-    {"elite": 1},
-    {"elite": 5},
-    {"elite_weight": 1.0},
-    {"entropy_weight": 0.2},
-    {"elite": 0},
-    {"memory": 0},
-    {"memory": 0, "elite": 0},
-    {"normalize_advantage": False},
+    {"memory": 0, "batch": 1, "entropy_weight": 1.0},
+    {"batch": 2, "replay_updates": 4},
 )
-POPULATIONS = ((10, 3), (10, 5), (10, 10), (20, 5), (20, 10), (20, 20), (50, 10), (50, 25))
+POPULATIONS = ((20, 20), (10, 20), (20, 10))
 FIRST_LANDSCAPE = 1000
 """Landscapes have other seeds than searches."""
 
@@ -89,7 +73,7 @@ class Arena:
     def scores(
         self, make: Callable[[SearchSpace], Searcher], batch: int, settings=None, change=None
     ) -> dict[str, np.ndarray]:
-        """For each space the score `[..., 4]` at each checkpoint, `...` being the settings."""
+        """For each space the score `[..., seeds, 3]` at each checkpoint; `...`: the settings."""
         scores = {}
         for name, space in self.spaces.items():
             best = best_so_far(
@@ -103,22 +87,22 @@ class Arena:
                 change=change,
             )
             deviations = logit(np.minimum(best, 1 - 1e-6)) - landscapes.OFFSET
-            scores[name] = deviations[..., [n - 1 for n in CHECKPOINTS]].mean(-2)
+            scores[name] = deviations[..., [n - 1 for n in CHECKPOINTS]]
         return scores
 
 
 def make_row(searcher: str, setting: dict[str, Any], scores: dict[str, np.ndarray]):
     """One line of the table: the setting, its score, and the score in each space."""
-    by_space = {name: [round(float(x), 3) for x in score] for name, score in scores.items()}
+    by_space = {name: [round(float(x), 3) for x in s.mean(0)] for name, s in scores.items()}
     mean = round(float(np.mean(list(scores.values()))), 4)
     infinite = {k: "inf" if v == float("inf") else v for k, v in setting.items()}
     return {"searcher": searcher, **infinite, "score": mean, **by_space}
 
 
-def reinforce_rows(arena: Arena, variant: dict[str, Any]) -> list[dict[str, Any]]:
-    """The learning rates and entropy targets of one variant, in one program for each space."""
+def reinforce_scores(arena: Arena, variant: dict[str, Any]):
+    """`(setting, scores)` of one variant for the learning rates and entropy targets it gets."""
     fixed = BASE | variant
-    pairs = FEW if variant else tuple(itertools.product(LEARNING_RATES, ENTROPY_TARGETS))
+    pairs = (DEFAULT,) if variant else GRID
     rates, targets = (jnp.array(column) for column in zip(*pairs, strict=True))
 
     def make(space: SearchSpace) -> Searcher:
@@ -136,8 +120,7 @@ def reinforce_rows(arena: Arena, variant: dict[str, Any]) -> list[dict[str, Any]
 
     scores = arena.scores(make, fixed["batch"], (rates, targets), change)
     return [
-        make_row(
-            "reinforce",
+        (
             {"learning_rate": rate, "entropy_target": target, **fixed},
             {name: score[i] for name, score in scores.items()},
         )
@@ -145,12 +128,20 @@ def reinforce_rows(arena: Arena, variant: dict[str, Any]) -> list[dict[str, Any]
     ]
 
 
-def evolution_row(arena: Arena, population: int, tournament: int) -> dict[str, Any]:
-    """One size of population and tournament; children one at a time, as in the paper."""
-    scores = arena.scores(
-        lambda space: evolution(space, population=population, tournament=tournament), 1
-    )
-    return make_row("evolution", {"population": population, "tournament": tournament}, scores)
+def evolution_scores(arena: Arena, population: int, tournament: int):
+    """`(setting, scores)` of one population; children one at a time, as in the paper."""
+    options = {"population": population, "tournament": tournament}
+    return options, arena.scores(lambda space: evolution(space, **options), 1)
+
+
+def differences(mine: dict[str, np.ndarray], evolutions: list[dict[str, np.ndarray]]):
+    """What REINFORCE is above the evolution that is best at each checkpoint, paired."""
+    summary = {}
+    for i, n in enumerate(CHECKPOINTS):
+        best = max(evolutions, key=lambda s: np.mean([x[:, i].mean() for x in s.values()]))
+        paired = np.concatenate([mine[name][:, i] - best[name][:, i] for name in mine])
+        summary[f"reinforce_default_minus_best_evolution_{n}"] = mean_interval(paired)
+    return summary
 
 
 def print_rows(rows: list[dict[str, Any]]) -> None:
@@ -173,22 +164,24 @@ def main() -> None:
     quick = arguments.quick
     seeds = 2 if quick else arguments.seeds
     arena = Arena(seeds)
-    rows = [make_row("random", {}, arena.scores(random, 10))]
+    scores = [("random", {}, arena.scores(random, 10))]
     for population, tournament in POPULATIONS[: 1 if quick else None]:
-        rows.append(evolution_row(arena, population, tournament))
+        scores.append(("evolution", *evolution_scores(arena, population, tournament)))
     for variant in VARIANTS[: 1 if quick else None]:
-        rows += reinforce_rows(arena, variant)
-        best = max(row["score"] for row in rows if row["searcher"] == "reinforce")
-        print(f"{variant or 'base'}: the best so far has {best}", flush=True)
+        scores += [("reinforce", *one) for one in reinforce_scores(arena, variant)]
+        print(f"{variant or 'base'}: done", flush=True)
+    rows = [make_row(*one) for one in scores]
     print_rows(rows)
-    names = ("random", "evolution", "reinforce")
-    best = {s: max(r["score"] for r in rows if r["searcher"] == s) for s in names}
-    summary = {f"{searcher}_score": score for searcher, score in best.items()}
-    summary["reinforce_default_score"] = next(
-        row["score"]
-        for row in rows
-        if all(row.get(key) == value for key, value in (BASE | DEFAULT).items())
-    )
+    summary: dict[str, Any] = {
+        f"{name}_score": max(r["score"] for r in rows if r["searcher"] == name)
+        for name in ("random", "evolution", "reinforce")
+    }
+    default = dict(zip(("learning_rate", "entropy_target"), DEFAULT, strict=True)) | BASE
+    index = next(i for i, one in enumerate(scores) if one[1] == default)
+    summary["reinforce_default_score"] = rows[index]["score"]
+    summary |= differences(scores[index][2], [s for name, _, s in scores if name == "evolution"])
+    for name, value in summary.items():
+        print(f"{name}: {value}")
     if arguments.json:
         write_record(
             arguments.json,

@@ -33,6 +33,7 @@ def lstm(
     share_heads: bool = False,
     context_size: int = 0,
     init_scale: float = 0.1,
+    head_scale: float = 1.0,
     visit_inputs: bool | None = None,
 ) -> Policy:
     """Makes an LSTM policy over the walks of `space`.
@@ -52,6 +53,8 @@ def lstm(
       share_heads: decisions of one `group` share their head and embeddings.
       context_size: `C`, the size of the context that every function then takes as `[N, C]`.
       init_scale: weights start uniform in `[-init_scale, init_scale]`.
+      head_scale: multiplies the first weights that logits are read with. With 0 all open actions
+        of a decision are equally likely at the start.
       visit_inputs: whether the number of the visit is an input too, so that the rounds of a loop,
         which share heads and embeddings, are told apart from the start; by default where a walk
         can take a decision twice.
@@ -78,6 +81,7 @@ def lstm(
         share_heads=share_heads,
         context_size=context_size,
         init_scale=init_scale,
+        head_scale=head_scale,
         visit_inputs=not space.acyclic if visit_inputs is None else visit_inputs,
     )
     _check(config)
@@ -121,7 +125,7 @@ def _make(config: LSTMConfig) -> Policy:
 @functools.partial(jax.jit, static_argnums=0)
 def _init(config: LSTMConfig, key: jax.Array) -> Params:
     zeros = nnx.to_pure_dict(nnx.state(make_module(config)))
-    return randomize(zeros, key, config.init_scale)
+    return randomize(zeros, key, config.init_scale, config.head_scale)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))

@@ -69,7 +69,7 @@ class LSTMModule(nnx.Module):
         return jax.nn.sigmoid(o) * jnp.tanh(cell), cell
 
 
-def randomize(params: Any, key: jax.Array, scale: float) -> Any:
+def randomize(params: Any, key: jax.Array, scale: float, head_scale: float) -> Any:
     """Draws all weights uniformly from `[-scale, scale]`; the biases of the heads stay 0.
 
     One draw serves them all: a draw for each takes several times as long to compile.
@@ -78,13 +78,18 @@ def randomize(params: Any, key: jax.Array, scale: float) -> Any:
       params: the weights of an `LSTMModule`, a nested dict.
       key: a PRNG key; it is consumed.
       scale: the half width of the distribution.
+      head_scale: multiplies the weights that logits are read with.
     """
     leaves, structure = jax.tree.flatten(params)
     ends = np.cumsum([leaf.size for leaf in leaves])
-    drawn = jax.random.uniform(key, (int(ends[-1]),), minval=-scale, maxval=scale)
-    parts = jnp.split(drawn, ends[:-1])
+    numbers = jax.random.uniform(key, (int(ends[-1]),), minval=-scale, maxval=scale)
+    parts = jnp.split(numbers, ends[:-1])
     shaped = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
-    return jax.tree.unflatten(structure, shaped) | {"head_bias": params["head_bias"]}
+    drawn = jax.tree.unflatten(structure, shaped)
+    drawn["head_kernel"] *= head_scale
+    if "attention" in drawn:
+        drawn["attention"]["vector"] *= head_scale
+    return drawn | {"head_bias": params["head_bias"]}
 
 
 def head_logits(

@@ -31,6 +31,7 @@ class LSTMConfig:
     share_heads: bool
     context_size: int
     init_scale: float
+    head_scale: float
     visit_inputs: bool
 
     @property

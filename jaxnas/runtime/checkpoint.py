@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import logging
 import os
 import pathlib
 import shutil
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -134,8 +137,20 @@ def _write(path: pathlib.Path, manifest: dict[str, Any], data: np.ndarray) -> No
     arguments = ocp.args.Composite(
         state=ocp.args.StandardSave({"data": block}), manifest=ocp.args.JsonSave(manifest)
     )
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+    with _quiet(), ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
         checkpointer.save(path, args=arguments, force=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Orbax from logging tracebacks of its threads: what they raise reaches the caller."""
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _read(path: pathlib.Path, step: int) -> tuple[list[Leaf], np.ndarray]:

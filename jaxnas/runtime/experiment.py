@@ -47,7 +47,7 @@ def make_searcher(space: SearchSpace, config: SearcherConfig) -> Searcher:
         tanh_constant=config.tanh_constant,
         share_heads=config.share_heads,
     )
-    # Neither memory nor elite: with shared weights, what an evaluation says does not hold for good.
+    # No memory: with shared weights, what an evaluation says does not hold for good.
     return searchers.reinforce(
         policy,
         optax.adam(config.learning_rate),
@@ -55,7 +55,6 @@ def make_searcher(space: SearchSpace, config: SearcherConfig) -> Searcher:
         entropy_target=config.entropy_target,
         baseline_decay=config.baseline_decay,
         memory=0,
-        elite=0,
     )
 
 

@@ -4,11 +4,14 @@ from jaxnas.searchers.base import Searcher
 from jaxnas.searchers.evolution import EvolutionState, evolution
 from jaxnas.searchers.mutation import mutate
 from jaxnas.searchers.random import RandomState, random
-from jaxnas.searchers.reinforce import ReinforceSettings, ReinforceState, reinforce
+from jaxnas.searchers.reinforce import reinforce
+from jaxnas.searchers.reinforce_state import ReinforceSettings, ReinforceState
 from jaxnas.searchers.rewards import RewardRecord
+from jaxnas.searchers.run import History, run
 
 __all__ = [
     "EvolutionState",
+    "History",
     "RandomState",
     "ReinforceSettings",
     "ReinforceState",
@@ -18,4 +21,5 @@ __all__ = [
     "mutate",
     "random",
     "reinforce",
+    "run",
 ]

@@ -1,4 +1,4 @@
-"""Which architectures a search has evaluated lately, so that it need not evaluate them again."""
+"""Which architectures a search has evaluated lately, and their rewards."""
 
 from __future__ import annotations
 
@@ -7,37 +7,74 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import ndtri
+
+from jaxnas.spaces import SearchSpace
 
 
 class Memory(NamedTuple):
-    """The hashes of the last `M` architectures.
+    """The last `M` evaluated architectures.
 
     Two architectures share a 32-bit hash with probability 2^-32, and then one is only asked for
     later than it might have been.
 
     Attributes:
-      hashes: `uint32 [M]`, a ring.
+      architectures: `int32 [M, T]`, a ring; -1 in empty places.
+      rewards: `[M]`, finite; minus infinity in empty places.
+      hashes: `uint32 [M]`, of the architectures.
       stored: `int32 []`, how many architectures were stored in all.
     """
 
+    architectures: jax.Array
+    rewards: jax.Array
     hashes: jax.Array
     stored: jax.Array
 
 
-def new_memory(size: int) -> Memory:
+def new_memory(space: SearchSpace, size: int) -> Memory:
     """An empty memory of `size` architectures; size 0 remembers nothing."""
-    return Memory(jnp.zeros((size,), jnp.uint32), jnp.int32(0))
+    architectures = jnp.full((size, space.max_length), -1, jnp.int32)
+    rewards = jnp.full((size,), -jnp.inf, jnp.result_type(float))
+    return Memory(architectures, rewards, jnp.zeros((size,), jnp.uint32), jnp.int32(0))
 
 
-def remember(memory: Memory, architectures: Any) -> Memory:
-    """Stores architectures `int32 [N, T]`; the oldest make room."""
-    size = len(memory.hashes)
+def remember(memory: Memory, architectures: Any, rewards: jax.Array) -> Memory:
+    """Stores architectures `int32 [N, T]` with finite rewards `[N]`; the oldest make room."""
+    size = len(memory.rewards)
     if size == 0:
         return memory
-    new = _hash(architectures)[-size:]
+    new = jnp.asarray(architectures, jnp.int32)[-size:]
     skipped = len(architectures) - len(new)
     places = (memory.stored + skipped + jnp.arange(len(new))) % size
-    return Memory(memory.hashes.at[places].set(new), memory.stored + len(architectures))
+    return Memory(
+        memory.architectures.at[places].set(new),
+        memory.rewards.at[places].set(rewards[-size:]),
+        memory.hashes.at[places].set(_hash(new)),
+        memory.stored + len(architectures),
+    )
+
+
+def recall(memory: Memory, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+    """Draws `num` remembered architectures `int32 [num, T]`, with replacement, and their rewards.
+
+    The memory must not be empty.
+    """
+    filled = jnp.minimum(memory.stored, len(memory.rewards))
+    places = jax.random.randint(key, (num,), 0, jnp.maximum(filled, 1))
+    return memory.architectures[places], memory.rewards[places]
+
+
+def normal_scores(memory: Memory, rewards: jax.Array) -> jax.Array:
+    """The normal scores of rewards `[N]` among those remembered: 0 for the median one.
+
+    The rank of a reward among `M`, as a quantile of the normal distribution; equal rewards share
+    the middle of their ranks. No reward is far out, and no monotone map of rewards matters.
+    """
+    filled = jnp.arange(len(memory.rewards)) < memory.stored
+    below = jnp.sum(filled & (memory.rewards < rewards[:, None]), axis=-1)
+    up_to = jnp.sum(filled & (memory.rewards <= rewards[:, None]), axis=-1)
+    count = jnp.maximum(jnp.sum(filled), 1)
+    return ndtri(jnp.clip((below + up_to) / (2 * count), 0.5 / count, 1 - 0.5 / count))
 
 
 def new_ones_first(memory: Memory, architectures: jax.Array, num: int) -> jax.Array:

@@ -199,3 +199,17 @@ def test_embedding_may_differ_from_hidden_without_pointers():
     params = policy.init(jax.random.key(0))
     total = jnp.exp(policy.log_prob(params, everything(space))).sum()
     np.testing.assert_allclose(total, 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("make_space", [loop_space, pointing_space])
+def test_without_head_weights_every_open_action_is_equally_likely(make_space):
+    space = make_space()
+    policy = lstm(space, hidden=4, init_scale=1.0, head_scale=0.0)
+    evaluation = policy.evaluate(policy.init(jax.random.key(0)), everything(space)[:8])
+    probabilities = np.asarray(evaluation.probabilities)
+    is_open = probabilities > 0
+    even = is_open / np.maximum(is_open.sum(-1, keepdims=True), 1)
+    np.testing.assert_allclose(probabilities, even, atol=1e-6)
+    default = lstm(space, hidden=4, init_scale=1.0)
+    other = default.evaluate(default.init(jax.random.key(0)), everything(space)[:8])
+    assert not np.allclose(other.probabilities, even, atol=1e-4)

@@ -1,4 +1,5 @@
 import errno
+import logging
 import os
 import pathlib
 import shutil
@@ -254,10 +255,13 @@ def test_checkpoints_of_another_config_name_the_leaf(tmp_path, change, message):
     assert isinstance(error.value, RunError)
 
 
-def test_a_full_disk_keeps_what_was_saved(tmp_path, monkeypatch):
+def test_a_full_disk_keeps_what_was_saved_and_is_said_once(tmp_path, monkeypatch, caplog):
     checkpoints, state = two_checkpoints(tmp_path)
+    absl = logging.getLogger("absl")
+    level = absl.level
 
     def fail(*_, **__):
+        absl.error("a traceback of a hundred lines")
         raise ValueError("RESOURCE_EXHAUSTED: Error writing: No space left on device")
 
     monkeypatch.setattr(ocp.Checkpointer, "save", fail)
@@ -265,6 +269,8 @@ def test_a_full_disk_keeps_what_was_saved(tmp_path, monkeypatch):
         checkpoints.save(3, state)
     monkeypatch.undo()
     assert checkpoints.restore(state)[0] == 2
+    assert not caplog.records
+    assert absl.level == level
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):

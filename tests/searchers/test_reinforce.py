@@ -18,7 +18,7 @@ SPACE = chain(2, ("a", "b"))
 
 def make(**options):
     policy = lstm(SPACE, hidden=3, init_scale=1.0)
-    options = {"memory": 0, "elite": 0, "entropy_weight": 0.0} | options
+    options = {"memory": 0, "entropy_weight": 0.0} | options
     return policy, reinforce(policy, optax.sgd(1.0), **options)
 
 
@@ -92,7 +92,7 @@ def test_nothing_finite_changes_nothing():
     state = searcher.init(jax.random.key(0))
     state, architectures = searcher.ask(state, 4)
     after, _ = searcher.tell(state, architectures, [jnp.nan, jnp.inf, -jnp.inf, jnp.nan])
-    for name in ("policy", "optimizer", "baseline", "variance", "updates", "memory", "elite"):
+    for name in ("policy", "optimizer", "baseline", "variance", "temperature", "updates", "memory"):
         before, now = (jax.tree.leaves(getattr(s, name)) for s in (state, after))
         for a, b in zip(before, now, strict=True):
             np.testing.assert_array_equal(a, b)
@@ -139,7 +139,7 @@ def test_a_memory_finds_all_architectures_of_a_small_space_sooner():
     space = branching_space()
 
     def distinct(memory):
-        searcher = reinforce(lstm(space, hidden=4), memory=memory, elite=0)
+        searcher = reinforce(lstm(space, hidden=4), memory=memory)
         state = searcher.init(jax.random.key(0))
         seen = set()
         for _ in range(4):
@@ -154,7 +154,7 @@ def test_a_memory_finds_all_architectures_of_a_small_space_sooner():
 def test_learns_the_best_architecture_of_a_loop():
     space = loop_space()
     target = jnp.array([1, 1, 0, 0, -1, -1])  # pool, again, conv, stop
-    searcher = reinforce(lstm(space, hidden=8), optax.adam(0.05), memory=0, elite=0)
+    searcher = reinforce(lstm(space, hidden=8), optax.adam(0.05), memory=0)
 
     def step(state, _):
         state, architectures = searcher.ask(state, 10)
@@ -192,8 +192,8 @@ def test_context_reaches_the_policy_and_keeps_its_rows():
         ({"entropy_weight": -1.0}, "'entropy_weight' is -1.0"),
         ({"reward_scale": 0.0}, "'reward_scale' is 0.0"),
         ({"memory": -1}, "'memory' is -1"),
-        ({"elite": -1}, "'elite' is -1"),
-        ({"elite_weight": -0.5}, "'elite_weight' is -0.5"),
+        ({"replay": -1}, "'replay' is -1"),
+        ({"replay_updates": 0}, "'replay_updates' is 0"),
     ],
 )
 def test_bad_arguments_are_named(options, message):
