@@ -1,6 +1,7 @@
 """The rewards and the children behind the study of graph spaces, by hand."""
 
 import importlib
+import json
 import pathlib
 import sys
 
@@ -99,3 +100,15 @@ def test_optimisers_are_those_of_optax(optimizer):
         updates, state = known.update(2 * theirs, state)
         theirs = optax.apply_updates(theirs, updates)
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_the_committed_table_is_of_the_space():
+    networks = importlib.import_module("digit_networks")
+    with np.load(networks.TABLE) as file:
+        about, right, positions = json.loads(str(file["about"])), file["right"], file["positions"]
+    assert about["space"] == networks.space().to_json()
+    np.testing.assert_array_equal(positions, np.arange(networks.space().count()))
+    assert right.shape == (4080, len(about["seeds"]), 2)
+    assert (right >= 0).all()
+    assert (right <= [397, 400]).all()
+    assert networks.TABLE.stat().st_size < 1_000_000
