@@ -1,8 +1,8 @@
 """Time of each operation, forward and forward + backward, beside PyTorch channels_last on CPU.
 
 Each operation signature of a network runs as the host executor runs it: `_apply` forward, and
-`_apply_vjp` then `_pull` for the gradient of its parameters and inputs. The PyTorch module has the
-same weights, inputs and cotangents; values are compared first. Both run on one thread, in one
+`_apply_vjp` then `_pull` for the gradient of its parameters and inputs. The PyTorch function has
+the same weights, inputs and cotangents; values are compared first. Both run on one thread, in one
 process, interleaved, with the same `MALLOC_` variables. Times are process CPU time, medians.
 
     taskset -c 0 python benchmarks/operations.py --json benchmarks/results/operations.json
@@ -18,9 +18,11 @@ from typing import Any
 
 import jax
 import numpy as np
-from allocator import keep_memory
+from measuring.allocator import keep_memory
 from record import make_record, write_record
-from torch_operations import images, load, make_module, torch
+from torch_reference import torch
+from torch_reference.operations import function_of
+from torch_reference.weights import to_images, to_torch
 
 from jaxnas.supernets import chain, enas_micro, nasbench201
 from jaxnas.supernets import ops as operations
@@ -54,12 +56,11 @@ def make_pair(operation, shape, wanted: bool, batch: int) -> dict[str, Callable[
     params = operation.init(jax.random.key(0), shape)
     x = random.normal(size=(batch, *shape)).astype(np.float32)
     cotangent = random.normal(size=(batch, *operation.output_shape(shape))).astype(np.float32)
-    module = make_module(operation, shape)
-    load(module, params)
-    module = module.to(memory_format=torch.channels_last)
+    weights = jax.tree.map(lambda leaf: to_torch(np.asarray(leaf)).requires_grad_(), params)
+    function, leaves = function_of(operation, weights), jax.tree.leaves(weights)
     ours, pulled = jax.device_put((x, cotangent))
-    theirs, back = images(x), images(cotangent)
-    leaf = images(x).requires_grad_(wanted)
+    theirs, back = to_torch_values(x), to_torch_values(cotangent)
+    leaf = to_torch_values(x).requires_grad_(wanted)
 
     def forward():
         return host._apply(operation, params, [ours], None, None)
@@ -70,12 +71,12 @@ def make_pair(operation, shape, wanted: bool, batch: int) -> dict[str, Callable[
 
     def torch_forward():
         with torch.no_grad():
-            return module(theirs)
+            return function(theirs)
 
     def torch_gradient():
-        leaf.grad = None
-        module.zero_grad(set_to_none=True)
-        module(leaf).backward(back)
+        for tensor in (leaf, *leaves):
+            tensor.grad = None
+        function(leaf).backward(back)
         return leaf.grad
 
     _compare(forward(), torch_forward())
@@ -89,12 +90,17 @@ def make_pair(operation, shape, wanted: bool, batch: int) -> dict[str, Callable[
     }
 
 
+def to_torch_values(x: np.ndarray) -> torch.Tensor:
+    """Images `[B, H, W, C]` in the layout channels_last; other values as they are."""
+    return to_images(x) if x.ndim == 4 else torch.from_numpy(x.copy())
+
+
 def _compare(ours, theirs) -> None:
     theirs = theirs.detach().numpy()
     theirs = theirs.transpose(0, 2, 3, 1) if theirs.ndim == 4 else theirs
     error = np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
     if error > 1e-2:  # A ReLU at a tie may fall on either side.
-        raise RuntimeError(f"the PyTorch module computes something else: relative error {error}.")
+        raise RuntimeError(f"the PyTorch function computes something else: relative error {error}.")
 
 
 def seconds(run: Callable[[], Any], times: int) -> float:

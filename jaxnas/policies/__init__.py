@@ -1,8 +1,18 @@
 """Who chooses: distributions over architectures, as pure functions."""
 
 from jaxnas.policies.base import Evaluation, Policy, Sample
+from jaxnas.policies.instance import InstancePolicy, instance
 from jaxnas.policies.lstm import lstm
 from jaxnas.policies.masked import masked
 from jaxnas.policies.uniform import uniform
 
-__all__ = ["Evaluation", "Policy", "Sample", "lstm", "masked", "uniform"]
+__all__ = [
+    "Evaluation",
+    "InstancePolicy",
+    "Policy",
+    "Sample",
+    "instance",
+    "lstm",
+    "masked",
+    "uniform",
+]

@@ -7,6 +7,7 @@ from jaxnas.spaces.enas_micro import enas_micro
 from jaxnas.spaces.encoding import Choices
 from jaxnas.spaces.errors import SpaceError
 from jaxnas.spaces.graph import END, Decision, SearchSpace
+from jaxnas.spaces.mobilenet import mobilenet
 from jaxnas.spaces.nasbench201 import nasbench201
 from jaxnas.spaces.parts import branch, loop, optional, sequence, within
 from jaxnas.spaces.ranking import rank, unrank
@@ -27,6 +28,7 @@ __all__ = [
     "enas_macro",
     "enas_micro",
     "loop",
+    "mobilenet",
     "nasbench201",
     "optional",
     "rank",

@@ -16,6 +16,7 @@ from jaxnas.spaces import (
     enas_macro,
     enas_micro,
     loop,
+    mobilenet,
     nasbench201,
     optional,
 )
@@ -44,5 +45,6 @@ SPACES = {
     "enas_macro": Sizes(enas_macro(), enas_macro(3, AB)),
     "enas_micro": Sizes(enas_micro(), enas_micro(2, AB, ("normal",))),
     "iterative": Sizes(iterative(8), iterative(2)),
+    "mobilenet": Sizes(mobilenet(), mobilenet(2, AB)),
     "nasbench201": Sizes(nasbench201(), nasbench201()),
 }

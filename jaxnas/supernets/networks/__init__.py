@@ -3,6 +3,8 @@
 from jaxnas.supernets.networks.chain import chain
 from jaxnas.supernets.networks.enas_macro import enas_macro
 from jaxnas.supernets.networks.enas_micro import enas_micro
+from jaxnas.supernets.networks.mobilenet import mobilenet
+from jaxnas.supernets.networks.mobilenet_v2 import mobilenet_v2
 from jaxnas.supernets.networks.nasbench201 import nasbench201
 
-__all__ = ["chain", "enas_macro", "enas_micro", "nasbench201"]
+__all__ = ["chain", "enas_macro", "enas_micro", "mobilenet", "mobilenet_v2", "nasbench201"]

@@ -14,6 +14,7 @@ from jaxnas.supernets.ops.primitives import (
     Linear,
     MaxPool,
     Relu,
+    Relu6,
 )
 from jaxnas.supernets.ops.published import (
     classifier,
@@ -42,6 +43,7 @@ __all__ = [
     "MaxPool",
     "Operation",
     "Relu",
+    "Relu6",
     "Residual",
     "Sequential",
     "Zero",

@@ -18,8 +18,13 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.supernets.ops.context import Context
+from jaxnas.supernets.ops.routed_normalization import (
+    EPSILON,
+    moments_of_counted,
+    normalize_counted,
+    normalize_per_image,
+)
 
-EPSILON = 1e-5
 _ROWS = 64
 
 
@@ -58,14 +63,31 @@ def batch_norm(
     """
     scale = params.get("scale", jnp.ones(x.shape[-1:], x.dtype))
     bias = params.get("bias", jnp.zeros(x.shape[-1:], x.dtype))
-    if context.moments is not None:
-        mean, variance = context.moments[name]
-        normalized = (x - mean) * (lax.rsqrt(variance + EPSILON) * scale) + bias
+    own_batch = context.moments is None and not context.per_image and context.counted is None
+    if not own_batch:
+        normalized = _normalize_by_context(x, scale, bias, context, name)
         return jnp.maximum(normalized, 0) if relu else normalized
     if context.record is not None:
         mean = _mean(x)
         context.record[name] = Moments(mean, _mean((x - mean) ** 2))
     return _normalize(x, scale, bias, relu)
+
+
+def _normalize_by_context(x, scale, bias, context: Context, name: str):
+    """By given moments, each image by its own, or by those of the images that count."""
+    if context.moments is not None:
+        mean, variance = context.moments[name]
+        return (x - mean) * (lax.rsqrt(variance + EPSILON) * scale) + bias
+    if context.per_image:
+        return normalize_per_image(x, scale, bias)
+    return _normalize_counted(x, scale, bias, context, name)
+
+
+def _normalize_counted(x, scale, bias, context: Context, name: str):
+    assert context.counted is not None
+    if context.record is not None:
+        context.record[name] = Moments(*moments_of_counted(x, context.counted))
+    return normalize_counted(x, scale, bias, context.counted)
 
 
 def _mean(x):

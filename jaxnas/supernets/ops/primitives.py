@@ -38,6 +38,17 @@ _relu.defvjp(lambda x: (_relu(x), x), lambda x, gradient: (jnp.where(x > 0, grad
 
 
 @dataclasses.dataclass(frozen=True)
+class Relu6(Operation):
+    """The positive part, at most 6 (MobileNetV2)."""
+
+    preserves_zero = True
+
+    def apply(self, params: Params, *inputs: jax.Array, context: Context) -> jax.Array:
+        """`[B, H, W, C]` to the same shape."""
+        return jax.nn.relu6(inputs[0])
+
+
+@dataclasses.dataclass(frozen=True)
 class Convolution(Operation):
     """A convolution without bias, zero-padded to keep the image's size (over the stride)."""
 
