@@ -3,6 +3,16 @@
 from jaxnas.policies.base import Evaluation, Policy, Sample
 from jaxnas.policies.instance import InstancePolicy, instance
 from jaxnas.policies.lstm import lstm
+from jaxnas.policies.masked import masked
 from jaxnas.policies.uniform import uniform
 
-__all__ = ["Evaluation", "InstancePolicy", "Policy", "Sample", "instance", "lstm", "uniform"]
+__all__ = [
+    "Evaluation",
+    "InstancePolicy",
+    "Policy",
+    "Sample",
+    "instance",
+    "lstm",
+    "masked",
+    "uniform",
+]

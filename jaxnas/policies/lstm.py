@@ -34,14 +34,15 @@ def lstm(
     context_size: int = 0,
     init_scale: float = 0.1,
     head_scale: float = 1.0,
+    visit_inputs: bool | None = None,
 ) -> Policy:
     """Makes an LSTM policy over the walks of `space`.
 
-    At each step the LSTM reads the embedding of the action before (and the context) and a head of
-    the current decision gives the logits of its actions. Decisions with `points_at` are scored by
-    anchor attention instead, and the anchor of the chosen node is added to the next input. Logits
-    are divided by `temperature`, then become `tanh_constant * tanh(logits)`. Actions past a visit
-    cap are masked.
+    At each step the LSTM reads the embedding of the action before (and the context, and in a loop
+    which visit of the decision it is), and a head of the current decision gives the logits of its
+    actions. Decisions with `points_at` are scored by anchor attention instead, and the anchor of
+    the chosen node is added to the next input. Logits are divided by `temperature`, then become
+    `tanh_constant * tanh(logits)`. Actions past a visit cap are masked.
 
     Args:
       space: the search space; its walks may branch and loop.
@@ -54,6 +55,9 @@ def lstm(
       init_scale: weights start uniform in `[-init_scale, init_scale]`.
       head_scale: multiplies the first weights that logits are read with. With 0 all open actions
         of a decision are equally likely at the start.
+      visit_inputs: whether the number of the visit is an input too, so that the rounds of a loop,
+        which share heads and embeddings, are told apart from the start; by default where a walk
+        can take a decision twice.
 
     Returns:
       A `Policy` whose parameters are a nested dict of arrays. Equal arguments give functions that
@@ -68,17 +72,17 @@ def lstm(
       >>> policy.sample(params, jax.random.key(1), 1000).architectures.shape
       (1000, 6)
     """
-    embedding = hidden if embedding is None else embedding
     config = LSTMConfig(
-        space,
-        hidden,
-        embedding,
-        temperature,
-        tanh_constant,
-        share_heads,
-        context_size,
-        init_scale,
-        head_scale,
+        space=space,
+        hidden=hidden,
+        embedding=hidden if embedding is None else embedding,
+        temperature=temperature,
+        tanh_constant=tanh_constant,
+        share_heads=share_heads,
+        context_size=context_size,
+        init_scale=init_scale,
+        head_scale=head_scale,
+        visit_inputs=not space.acyclic if visit_inputs is None else visit_inputs,
     )
     _check(config)
     return _make(config)
