@@ -11,8 +11,10 @@ trainings (`make_graph_table.py`). Arms:
   random: uniform over the architectures of the graph.
 All but random learn by REINFORCE with a moving baseline and the settings in `graph_study.py`: those
 that `reinforce` had as defaults when this was written, without a memory, as in the paper. They were
-tuned neither on these tasks nor for one of the arms; `graph_sweep.py` shows others. The number of
-the visit became an input because the graph arm fell behind without it.
+not tuned on these tasks, but kept after exploratory runs that also tried larger batches and a
+memory; the ratios depend on the settings, and `graph_sweep.py` shows by how much, the negative
+control included. The number of the visit became an input because the graph arm fell behind without
+it.
 
 A trial is one evaluation. Trials to reach 90% of the best reward are counted until the best reward
 so far is there; a search that never gets there counts with all its trials, which makes ratios
