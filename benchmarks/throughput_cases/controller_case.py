@@ -41,7 +41,6 @@ def make_searcher(policy: Policy) -> Searcher:
         entropy_target=math.inf,
         normalize_advantage=False,
         memory=0,
-        elite=0,
     )
 
 

@@ -1,17 +1,19 @@
 """Memory of evaluation: the most that a process held, each figure in a process of its own.
 
-NAS-Bench-201, forward, uniform children: with A = 8, 32 and 128 of them, and PyTorch one at a time.
+NAS-Bench-201, uniform children: A = 8, 32 and 128 of them by the `host` executor and by the
+`compiled` one, for which XLA's own `memory_analysis` is shown too; and PyTorch one at a time.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import jax
 from measuring import draw, peak_memory_mb
 
-from jaxnas.supernets import Plan, Supernet
+from jaxnas.supernets import Supernet
+from jaxnas.supernets.executors.instructions import encode
+from jaxnas.supernets.memory import live_bytes
 from throughput_cases.networks import make_data, make_network
 
 CHILDREN = (8, 32, 128)
@@ -19,7 +21,8 @@ CHILDREN = (8, 32, 128)
 
 def tasks() -> list[dict[str, Any]]:
     """What to measure, each for one process."""
-    ours = [{"side": "jaxnas", "children": a, "mode": m} for m in ("forward",) for a in CHILDREN]
+    sides = ("jaxnas", "jaxnas_compiled")
+    ours = [{"side": s, "children": a, "mode": "forward"} for s in sides for a in CHILDREN]
     return [
         *ours,
         {"side": "torch_tuned", "children": 128, "mode": "forward"},
@@ -35,9 +38,9 @@ def run(task: dict[str, Any], quick: bool, seed: int) -> dict[str, Any]:
     children = draw(network, "uniform", task["children"], seed)
     jax.block_until_ready(params)
     before = peak_memory_mb()
-    side = _jaxnas if task["side"] == "jaxnas" else _torch
-    side(network, params, images, labels, children, task["mode"])
-    plan = Supernet(network).plan(children)
+    sides = {"jaxnas": _jaxnas, "jaxnas_compiled": _compiled, "torch_tuned": _torch}
+    side, gradient = sides[task["side"]], task["mode"] == "grad"
+    measured = side(network, params, images, labels, children, task["mode"])
     return {
         "case": f"memory_{task['mode']}_{task['children']}_{task['side']}",
         "children": task["children"],
@@ -45,7 +48,9 @@ def run(task: dict[str, Any], quick: bool, seed: int) -> dict[str, Any]:
         "threads": 1,
         "process_start_mb": before,
         "process_peak_mb": peak_memory_mb(),
-        "values_alive_mb": largest_alive(plan) * len(images) * 4 / 1e6,
+        "values_alive_mb": live_bytes(Supernet(network).plan(children), images, gradient=gradient)
+        / 1e6,
+        **(measured or {}),
     }
 
 
@@ -57,6 +62,17 @@ def _jaxnas(network, params, images, labels, children, mode: str) -> None:
         jax.block_until_ready(supernet.apply(params, children, images))
     else:
         jax.block_until_ready(supernet.value_and_grad(loss)(params, children, images, labels))
+
+
+def _compiled(network, params, images, labels, children, mode: str) -> dict[str, float]:
+    supernet = Supernet(network, executor="compiled")
+    given = (params, encode(supernet.plan(children)), images)
+    program = jax.jit(supernet.apply).lower(*given).compile()
+    jax.block_until_ready(program(*given))
+    analysis = program.memory_analysis()
+    return {
+        "memory_analysis_mb": (analysis.temp_size_in_bytes + analysis.output_size_in_bytes) / 1e6
+    }
 
 
 def _torch(network, params, images, labels, children, mode: str) -> None:
@@ -71,14 +87,3 @@ def _torch(network, params, images, labels, children, mode: str) -> None:
     else:
         targets = torch.from_numpy(np.array(labels)).long()
         child.loss_and_gradient(weights, choices, tensor, targets)
-
-
-def largest_alive(plan: Plan) -> int:
-    """The most numbers per image that are alive at once in a forward pass over a plan."""
-    sizes = [math.prod(instruction.shape) for instruction in plan.instructions]
-    alive = largest = 0
-    for position, size in enumerate(sizes):
-        alive += size
-        largest = max(largest, alive)
-        alive -= sum(sizes[dead] for dead in plan.frees[position])
-    return largest
