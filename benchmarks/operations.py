@@ -1,7 +1,7 @@
 """Time of each operation, forward and forward + backward, beside PyTorch channels_last on CPU.
 
 Each operation signature of a network runs as the host executor runs it: `apply` forward, and
-`_apply_vjp` then `_pull` for the gradient of its parameters and inputs. The PyTorch function has
+`apply_vjp` then `pull` for the gradient of its parameters and inputs. The PyTorch function has
 the same weights, inputs and cotangents; values are compared first. Both run on one thread, in one
 process, interleaved, with the same `MALLOC_` variables. Times are process CPU time, medians.
 
