@@ -1,7 +1,7 @@
 """Time of each operation, forward and forward + backward, beside PyTorch channels_last on CPU.
 
-Each operation signature of a network runs as the host executor runs it: `_apply` forward, and
-`_apply_vjp` then `_pull` for the gradient of its parameters and inputs. The PyTorch function has
+Each operation signature of a network runs as the host executor runs it: `apply` forward, and
+`apply_vjp` then `pull` for the gradient of its parameters and inputs. The PyTorch function has
 the same weights, inputs and cotangents; values are compared first. Both run on one thread, in one
 process, interleaved, with the same `MALLOC_` variables. Times are process CPU time, medians.
 
@@ -26,7 +26,7 @@ from torch_reference.weights import to_images, to_torch
 
 from jaxnas.supernets import chain, enas_micro, nasbench201
 from jaxnas.supernets import ops as operations
-from jaxnas.supernets.executors import host
+from jaxnas.supernets.executors import programs
 from jaxnas.supernets.network import Network
 
 IMAGE = {"image_shape": (32, 32, 3), "num_classes": 10}
@@ -63,11 +63,11 @@ def make_pair(operation, shape, wanted: bool, batch: int) -> dict[str, Callable[
     leaf = to_torch_values(x).requires_grad_(wanted)
 
     def forward():
-        return host._apply(operation, params, [ours], None, None)
+        return programs.apply(operation, params, [ours], None, None)
 
     def gradient():
-        _, residuals = host._apply_vjp(operation, (wanted,), params, [ours], None)
-        return host._pull(residuals.pullback(params, [ours]), pulled)
+        _, residuals = programs.apply_vjp(operation, (wanted,), params, [ours], None)
+        return programs.pull(residuals.pullback(params, [ours]), pulled)
 
     def torch_forward():
         with torch.no_grad():

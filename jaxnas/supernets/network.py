@@ -20,6 +20,7 @@ import numpy as np
 from jaxnas.spaces import Choices, SearchSpace
 from jaxnas.supernets.ops.context import Context
 from jaxnas.supernets.ops.operation import Operation, Params, Shape
+from jaxnas.supernets.parallel_compilation import ParallelCompilation
 
 Value = Any
 Key = str
@@ -127,12 +128,17 @@ class Network:
         """Draws the shared parameters: a tuple of stacks, float32."""
         keys = jax.random.split(key, len(self.signatures))
         counts = [len(group) for group in self.members]
+        stacks = [
+            (*signature, count, k)
+            for signature, count, k in zip(self.signatures, counts, keys, strict=True)
+        ]
         # Under another transformation a program cannot have compiler options of its own.
-        init_stack = _init_stack if isinstance(key, jax.core.Tracer) else _compiled_init_stack
-        return tuple(
-            init_stack(operation, shapes, count, k)
-            for (operation, shapes), count, k in zip(self.signatures, counts, keys, strict=True)
-        )
+        if isinstance(key, jax.core.Tracer):
+            return tuple(_init_stack(*stack) for stack in stacks)
+        with ParallelCompilation() as compilation:
+            for stack in stacks:
+                compilation.add(_compiled_init_stack.lower(*stack))
+        return tuple(_compiled_init_stack(*stack) for stack in stacks)
 
     def parameters(self, params: Params, key: Key) -> Params:
         """The parameters of one shared operation."""
