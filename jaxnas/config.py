@@ -18,6 +18,7 @@ from jaxnas.network_configs import (
     EnasMicroConfig,
     NasBench201Config,
     NetworkConfig,
+    ShuffleNasConfig,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "OptimizerConfig",
     "SearchConfig",
     "SearcherConfig",
+    "ShuffleNasConfig",
     "TrainConfig",
 ]
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
-from jaxnas.config_checks import real, whole
+from jaxnas.config_checks import real, whole, whole_numbers
 from jaxnas.supernets import Network, networks
 from jaxnas.supernets.ops.operation import Shape
 
@@ -85,10 +85,38 @@ class NasBench201Config:
         return _build(networks.nasbench201, self, image_shape, num_classes)
 
 
+@dataclasses.dataclass(frozen=True)
+class ShuffleNasConfig:
+    """ShuffleNet V2's frame around searched branches; see `jaxnas.supernets.shufflenas`."""
+
+    kind: Literal["shufflenas"] = "shufflenas"
+    nodes: int = 4
+    channels: int = 64
+    depths: tuple[int, ...] = (2, 3, 3)
+    mobile: bool = False
+    head: int = 0
+    dropout: float = 0.1
+
+    def __post_init__(self):
+        if isinstance(self.depths, list):  # from JSON
+            object.__setattr__(self, "depths", tuple(self.depths))
+        whole_numbers("network", self, 1, "depths")
+        whole("network", self, 1, "nodes")
+        whole("network", self, 2, "channels")
+        whole("network", self, 0, "head")
+        real("network", self, 0, 0.99, "dropout")
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return _build(networks.shufflenas, self, image_shape, num_classes)
+
+
 def _build(make: Callable[..., Network], config: Any, image_shape: Shape, num_classes: int):
     options = dataclasses.asdict(config)
     del options["kind"]
     return make(image_shape=image_shape, num_classes=num_classes, **options)
 
 
-NetworkConfig = ChainConfig | EnasMacroConfig | EnasMicroConfig | NasBench201Config
+NetworkConfig = (
+    ChainConfig | EnasMacroConfig | EnasMicroConfig | NasBench201Config | ShuffleNasConfig
+)

@@ -47,6 +47,10 @@ from jaxnas import config
         ("EnasMicroConfig", "cells", 1, r"network\.cells is 1: give a whole number of 2 or more"),
         ("EnasMacroConfig", "channels", -4, r"network\.channels is -4"),
         ("NasBench201Config", "cells", 0, r"network\.cells is 0"),
+        ("ShuffleNasConfig", "channels", 1, r"network\.channels is 1: give a whole number of 2"),
+        ("ShuffleNasConfig", "depths", (), r"network\.depths is \(\): give one or more whole"),
+        ("ShuffleNasConfig", "depths", (2, 0), r"network\.depths is \(2, 0\): .* of 1 or more"),
+        ("ShuffleNasConfig", "depths", 3, r"network\.depths is 3: give one or more whole numbers"),
     ],
 )
 def test_values_out_of_range(kind, field, value, message):
@@ -67,6 +71,7 @@ def test_open_values_may_stay_open():
         (config.EnasMicroConfig(cells=2, nodes=1, channels=2), "enas_micro"),
         (config.EnasMacroConfig(layers=3, channels=2), "enas_macro"),
         (config.NasBench201Config(cells=1, channels=2), "nasbench201"),
+        (config.ShuffleNasConfig(nodes=1, channels=2, depths=[1, 1]), "shufflenas"),
     ],
 )
 def test_networks_are_built_as_configured(network, name):

@@ -7,6 +7,7 @@ from jaxnas.spaces.encoding import Choices
 from jaxnas.spaces.errors import SpaceError
 from jaxnas.spaces.graph import END, Decision, SearchSpace
 from jaxnas.spaces.nasbench201 import nasbench201
+from jaxnas.spaces.shufflenas import shufflenas
 from jaxnas.spaces.walks import Walk
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "enas_macro",
     "enas_micro",
     "nasbench201",
+    "shufflenas",
 ]

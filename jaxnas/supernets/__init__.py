@@ -9,7 +9,14 @@ from jaxnas.supernets.child import (
     inherit,
 )
 from jaxnas.supernets.network import Network, OperationTable, Shared
-from jaxnas.supernets.networks import chain, enas_macro, enas_micro, nasbench201
+from jaxnas.supernets.networks import (
+    chain,
+    enas_macro,
+    enas_micro,
+    nasbench201,
+    shufflenas,
+    shufflenet_v2,
+)
 from jaxnas.supernets.noise import Noise
 from jaxnas.supernets.plan import Plan, Work, make_plan
 from jaxnas.supernets.supernet import Supernet
@@ -33,5 +40,7 @@ __all__ = [
     "make_plan",
     "nasbench201",
     "ops",
+    "shufflenas",
+    "shufflenet_v2",
     "standalone",
 ]

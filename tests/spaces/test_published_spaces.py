@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxnas.spaces import chain, enas_macro, enas_micro, nasbench201
+from jaxnas.spaces import chain, enas_macro, enas_micro, nasbench201, shufflenas
 
 
 def test_enas_macro_has_1_606e29_architectures():
@@ -56,8 +56,20 @@ def test_chain():
     assert chain().count() == 5**12
 
 
-@pytest.mark.parametrize("space", [enas_macro(), enas_micro(), nasbench201(), chain()])
-def test_samples_are_valid_and_survive_encoding(space):
+def test_shufflenas_has_25_to_the_power_of_its_nodes():
+    space = shufflenas()
+    assert space.count() == 25**4
+    assert [d.name for d in space.decisions] == [
+        f"{cell}/node_{i}" for cell in ("normal", "reduction") for i in range(4)
+    ]
+    assert shufflenas(nodes=2, cells=("normal",)).count() == 25
+
+
+@pytest.mark.parametrize(
+    "space", [enas_macro(), enas_micro(), nasbench201(), shufflenas(), chain()]
+)
+def test_samples_are_valid_and_survive_encoding(build):
+    space = build()
     sampled = np.asarray(space.sample(jax.random.key(0), 5))
     space.validate(sampled)
     for architecture in sampled:
