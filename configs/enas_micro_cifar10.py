@@ -29,7 +29,9 @@ def config(variant: str = "") -> Config:
         time="not measured",
         data=DataConfig(source="tfds:cifar10"),
         network=EnasMicroConfig(cells=2 if smoke else 6, nodes=2 if smoke else 5, channels=width),
-        final_network=None if smoke else EnasMicroConfig(cells=15, nodes=5, channels=36),
+        final_network=None
+        if smoke
+        else EnasMicroConfig(cells=15, nodes=5, channels=36, dropout=0.2, final=True),
         searcher=SearcherConfig(tanh_constant=2.5),
         search=SearchConfig(
             epochs=1 if smoke else 150,

@@ -81,6 +81,15 @@ def test_networks_are_built_as_configured(network, name):
     assert built.image_shape == (8, 8, 3)
 
 
+def test_final_forms_of_networks():
+    micro = config.EnasMicroConfig(cells=2, nodes=1, channels=2, final=True).build((8, 8, 3), 5)
+    assert micro.name == "enas_micro_final"
+    options = {"layers": 3, "channels": 2, "widen": True, "concatenate": True}
+    macro = config.EnasMacroConfig(**options).build((8, 8, 3), 5)
+    assert "layer_1/project_own" in macro.operations
+    assert macro.operations["classifier"].shapes == ((2, 2, 8),)
+
+
 def test_configurations_are_hashable():
     made = config.Config(name="a", network=config.ChainConfig())
     assert hash(made) == hash(config.Config(name="a", network=config.ChainConfig()))

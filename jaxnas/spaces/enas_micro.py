@@ -14,6 +14,16 @@ OPERATIONS = ("separable_3x3", "separable_5x5", "avg_pool_3x3", "max_pool_3x3", 
 CELLS = ("normal", "reduction")
 
 
+PUBLISHED = (
+    *(0, 2, 0, 0, 0, 4, 0, 1, 0, 4, 1, 1, 1, 0, 0, 1, 0, 2, 1, 1),
+    *(1, 0, 1, 0, 0, 3, 0, 2, 1, 1, 3, 1, 1, 0, 0, 4, 0, 3, 1, 1),
+)
+"""The cells that the authors found, in their own code; see `from_authors_code`.
+
+Source: the authors' `scripts/cifar10_micro_final.sh`.
+"""
+
+
 def enas_micro(
     nodes: int = 5,
     operations: Sequence[str] = OPERATIONS,
@@ -41,6 +51,27 @@ def enas_micro(
         d for cell in cells for i in range(2, nodes + 2) for d in _node(cell, i, operations)
     ]
     return SearchSpace("enas_micro", tuple(decisions))
+
+
+def from_authors_code(code: Sequence[int]) -> tuple[int, ...]:
+    """An architecture of `enas_micro` from the ints that the authors' code writes cells as.
+
+    For each node the code has `input_1`, `op_1`, `input_2`, `op_2`; a walk takes both inputs first.
+
+    Args:
+      code: four ints per node, both cells one after the other.
+
+    Raises:
+      ValueError: the number of ints is no multiple of 4.
+
+    Example:
+      >>> from_authors_code(PUBLISHED)[:8]
+      (0, 0, 2, 0, 0, 0, 4, 1)
+    """
+    if len(code) % 4:
+        raise ValueError(f"the code has {len(code)} ints; give 4 for each node.")
+    nodes = (code[i : i + 4] for i in range(0, len(code), 4))
+    return tuple(int(x) for i1, op1, i2, op2 in nodes for x in (i1, i2, op1, op2))
 
 
 def _node(cell: str, i: int, operations: Sequence[str]) -> list[Decision]:
