@@ -32,7 +32,21 @@ def config(variant: str = "") -> Config:
         final_network=None
         if smoke
         else EnasMacroConfig(layers=12, channels=96, widen=True, concatenate=True, dropout=0.5),
-        searcher=SearcherConfig(tanh_constant=2.5),
+        searcher=SearcherConfig(
+            learning_rate=0.001,
+            entropy_weight=0.0001,
+            entropy_in_reward=True,
+            # The code decays by 0.99 after each of the 20 children of an update.
+            baseline_decay=0.99**20,
+            baseline_start=0.0,
+            normalize_advantage=False,
+            tanh_constant=1.5,
+            share_heads=True,
+            adam_b1=0.0,
+            adam_epsilon=0.001,
+            skip_weight=0.8,
+            skip_target=0.4,
+        ),
         search=SearchConfig(
             epochs=1 if smoke else 310,
             batch_size=32 if smoke else 128,
