@@ -47,6 +47,7 @@ def enas_bias(space: SearchSpace) -> EnasBias:
                 fixed[decision.name] = tuple(FIXED if c else -FIXED for c in chosen)
     if not initial:
         raise ValueError(
-            f"space {space.name!r} has no decision with separable convolutions to prefer."
+            f"space {space.name!r} has no decision with separable convolutions to prefer: leave "
+            "'convolution_bias' out."
         )
     return EnasBias(initial, fixed)
