@@ -23,9 +23,9 @@ def config(variant: str = "") -> Config:
         name="shufflenas_digits",
         paper="Laube & Zell 2018, ShuffleNASNets (arXiv:1812.02975), our reading of its space; our "
         "sizes for digits",
-        expected="test accuracy of 0.95 or more (ours; the paper has no digits)",
+        expected="test accuracy of 0.96 or more (ours; the paper has no digits)",
         hardware="2 CPU cores",
-        time="not measured on a quiet machine",
+        time="under 6 minutes on a busy machine, compilation included",
         network=ShuffleNasConfig(
             nodes=2 if smoke else 4,
             channels=4 if smoke else 16,
