@@ -11,8 +11,18 @@ INTRODUCTION = """# Benchmarks
 
 Made by `python benchmarks/make_readme.py` from `benchmarks/results/`; do not edit. Every script
 runs as `python benchmarks/NAME.py [--quick] [--json FILE]` and prints a table. Values in brackets
-are 95% intervals over the seeds.
+are 95% intervals, over seeds or, for times, over repeats. The first lines of each script say how it
+measures.
 """
+COLUMNS = {
+    "throughput": (
+        *("case", "threads", "clock", "seconds", "children_per_second"),
+        *("ratio_tuned", "ratio_same_plan", "ratio_untuned", "ratio_per_image", "ratio_two_calls"),
+        *("useful_share_of_peak", "gflop_raw", "gflop_live", "gflop_unique"),
+        *("compile_seconds", "process_peak_mb", "values_alive_mb"),
+    ),
+}
+"""The columns shown of rows that have many; the JSON has them all. `NAME.DEVICE` is as `NAME`."""
 
 
 def page(results: list[tuple[str, dict[str, Any]]]) -> str:
@@ -32,7 +42,9 @@ def section(name: str, record: dict[str, Any]) -> str:
         f"{record['date']}, version {record['version']} at {record['commit']}, {where}; seeds: "
         f"{record['seeds']}; {record['seconds']} s in all.",
         "",
-        *table(record["rows"]),
+        *table(record["rows"], COLUMNS.get(name.partition(".")[0])),
+        "",
+        *summary_table(record["summary"]),
         "",
     ]
     if (FOLDER / "results" / f"{name}.png").is_file():
@@ -40,14 +52,26 @@ def section(name: str, record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def table(rows: list[dict[str, Any]], most: int = 60) -> list[str]:
-    """Rows as a Markdown table; of a long one the first `most`, and how many are left out."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+def table(
+    rows: list[dict[str, Any]], shown: tuple[str, ...] | None = None, most: int = 60
+) -> list[str]:
+    """Rows as a Markdown table: the columns `shown`, or all; the first `most` lines of a long one.
+
+    How many are left out stands below it.
+    """
+    there = dict.fromkeys(key for row in rows for key in row)
+    columns = [key for key in shown or there if key in there]
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     lines += ["| " + " | ".join(cell(row.get(c)) for c in columns) + " |" for row in rows[:most]]
     if len(rows) > most:
         lines += ["", f"{len(rows) - most} more rows in the JSON."]
     return lines
+
+
+def summary_table(summary: dict[str, Any]) -> list[str]:
+    """The main figures as a Markdown table."""
+    lines = [f"| {name} | {cell(value)} |" for name, value in summary.items()]
+    return ["| figure | value |", "|---|---|", *lines]
 
 
 def cell(value: Any) -> str:

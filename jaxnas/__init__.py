@@ -4,6 +4,7 @@ from jaxnas import data, evaluators, objectives, policies, searchers, spaces, su
 from jaxnas.config import Config
 from jaxnas.derive import derive
 from jaxnas.engine import Engine, SearchState
+from jaxnas.instance_engine import InstanceEngine, InstanceState
 from jaxnas.runtime.api import SearchResult, load_result, search
 from jaxnas.runtime.configs import load_config
 from jaxnas.runtime.saved_child import find as load_child
@@ -14,6 +15,8 @@ from jaxnas.version import __version__
 __all__ = [
     "Config",
     "Engine",
+    "InstanceEngine",
+    "InstanceState",
     "SearchResult",
     "SearchState",
     "Trainer",

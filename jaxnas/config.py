@@ -109,6 +109,7 @@ class SearchConfig:
       reward_batch_size: validation images per policy update.
       random_children: uniformly sampled children evaluated beside the last policy update of an
         epoch: the random arm of the curves.
+      executor: how sampled children are executed, see `jaxnas.supernets.Supernet`.
       optimizer: of the shared weights.
       augmentation: of the training images.
     """
@@ -122,6 +123,7 @@ class SearchConfig:
     policy_children: int = 10
     reward_batch_size: int = 128
     random_children: int = 10
+    executor: Literal["auto", "host", "compiled", "grouped", "dense", "reference"] = "auto"
     optimizer: OptimizerConfig = OptimizerConfig()
     augmentation: Augmentation = Augmentation()
 
@@ -130,6 +132,8 @@ class SearchConfig:
         whole("search", self, 1, "epochs", "batch_size", "children")
         whole("search", self, 1, "policy_children", "reward_batch_size")
         one_of("search", self, "interleave", "epoch", "step")
+        executors = ("auto", "host", "compiled", "grouped", "dense", "reference")
+        one_of("search", self, "executor", *executors)
 
 
 @dataclasses.dataclass(frozen=True)

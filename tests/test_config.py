@@ -24,6 +24,7 @@ from jaxnas import config
             "batch",
             r"search\.interleave is 'batch': give one of epoch, step",
         ),
+        ("SearchConfig", "executor", "gpu", r"search\.executor is 'gpu': give one of auto, host"),
         ("SearcherConfig", "name", "ppo", r"searcher\.name is 'ppo': give one of reinforce, evol"),
         ("SearcherConfig", "hidden", 0, r"searcher\.hidden is 0"),
         ("SearcherConfig", "learning_rate", 0.0, r"searcher\.learning_rate is 0\.0: .* above 0"),

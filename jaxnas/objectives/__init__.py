@@ -1,5 +1,21 @@
 """What a child is worth: losses and rewards."""
 
 from jaxnas.objectives.classification import accuracy, cross_entropy
+from jaxnas.objectives.latency import (
+    LatencyTable,
+    flops_table,
+    instance_reward,
+    latency_reward,
+)
+from jaxnas.objectives.latency_window import WindowSchedule, published_window
 
-__all__ = ["accuracy", "cross_entropy"]
+__all__ = [
+    "LatencyTable",
+    "WindowSchedule",
+    "accuracy",
+    "cross_entropy",
+    "flops_table",
+    "instance_reward",
+    "latency_reward",
+    "published_window",
+]

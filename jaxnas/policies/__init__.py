@@ -2,7 +2,17 @@
 
 from jaxnas.policies.base import Evaluation, Policy, Sample
 from jaxnas.policies.enas_bias import enas_bias
+from jaxnas.policies.instance import InstancePolicy, instance
 from jaxnas.policies.lstm import lstm
 from jaxnas.policies.uniform import uniform
 
-__all__ = ["Evaluation", "Policy", "Sample", "enas_bias", "lstm", "uniform"]
+__all__ = [
+    "Evaluation",
+    "InstancePolicy",
+    "Policy",
+    "Sample",
+    "enas_bias",
+    "instance",
+    "lstm",
+    "uniform",
+]

@@ -117,7 +117,7 @@ class Experiment:
         sizes = self.dataset.sizes
         searcher = make_searcher(self.network.space, self.config.searcher)
         return Engine(
-            Supernet(self.network),
+            Supernet(self.network, executor=self.config.search.executor),
             searcher,
             self.config.search,
             sizes["train"],

@@ -6,6 +6,7 @@ from jaxnas.spaces.enas_micro import enas_micro
 from jaxnas.spaces.encoding import Choices
 from jaxnas.spaces.errors import SpaceError
 from jaxnas.spaces.graph import END, Decision, SearchSpace
+from jaxnas.spaces.mobilenet import mobilenet
 from jaxnas.spaces.nasbench201 import nasbench201
 from jaxnas.spaces.shufflenas import shufflenas
 from jaxnas.spaces.walks import Walk
@@ -20,6 +21,7 @@ __all__ = [
     "chain",
     "enas_macro",
     "enas_micro",
+    "mobilenet",
     "nasbench201",
     "shufflenas",
 ]

@@ -38,14 +38,15 @@ class Expression(NamedTuple):
 class Expressions:
     """Numbers the expressions of all children that are described with it; a `Build`."""
 
-    def __init__(self, network: Network):
+    def __init__(self, network: Network, input_shape: Shape | None = None):
         self.network = network
         self.expressions: list[Expression] = []
         self.applied: list[Key] = []
         self._numbers: dict[Expression, int] = {}
         self._digests: list[bytes] = []
         self._known: dict[tuple[Key, tuple[int, ...]], tuple[int, bool]] = {}
-        self.images = self._number(IMAGES, "", (), tuple(network.image_shape))
+        # A part of a network is numbered by itself, its input in the place of the images.
+        self.images = self._number(IMAGES, "", (), tuple(input_shape or network.image_shape))
 
     def apply(self, key: Key, *inputs: int) -> int:
         """The number of `key` applied to `inputs`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -141,11 +141,13 @@ def _order(network, architectures, expressions, order, outputs, raw, live) -> Pl
     )
     outputs = np.array([position[int(number)] for number in outputs])
     return Plan(
-        network, architectures, instructions, outputs, _liveness(instructions, outputs), raw, live
+        network, architectures, instructions, outputs, liveness(instructions, outputs), raw, live
     )
 
 
-def _liveness(instructions, outputs) -> tuple[tuple[int, ...], ...]:
+def liveness(
+    instructions: Sequence[Expression], outputs: np.ndarray
+) -> tuple[tuple[int, ...], ...]:
     """For each instruction, the values that are not read after it (outputs are kept)."""
     last = {i: position for position, e in enumerate(instructions) for i in e.inputs}
     kept = set(outputs.tolist())

@@ -111,3 +111,26 @@ def test_the_plan_of_another_network_is_refused(supernet):
     plan = Supernet(other).plan([[0] * 6])
     with pytest.raises(ValueError, match="made for a network 'nasbench201'"):
         supernet.apply((), plan, jnp.zeros((2, 4, 4, 1)))
+
+
+def test_auto_is_compiled_inside_a_transformation_and_host_on_cpu(supernet, monkeypatch):
+    params, images = supernet.init(jax.random.key(0)), jnp.ones((2, 4, 4, 1))
+    plan = supernet.plan([[0, 1, 2, 2], [1, 1, 2, 2]])
+    used = []
+    for name in ("host", "compiled", "grouped"):
+        run = lambda *_, name=name, **__: used.append(name) or jnp.zeros(())  # noqa: E731
+        monkeypatch.setattr(f"jaxnas.supernets.executors.{name}.forward", run)
+    supernet.apply(params, plan, images)
+    jax.jit(lambda p: supernet.apply(p, plan, images))(params)
+    monkeypatch.setattr("jaxnas.supernets.supernet._platform", lambda images: "gpu")
+    supernet.apply(params, plan, images)
+    supernet.apply(params, [[0, 1, 2, 2]], images)
+    assert used == ["host", "compiled", "grouped", "host"]
+
+
+def test_a_mesh_inside_a_transformation_is_refused(supernet):
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("child",))
+    sharded = Supernet(supernet.network, mesh=mesh)
+    params, images = supernet.init(jax.random.key(0)), jnp.ones((2, 4, 4, 1))
+    with pytest.raises(ValueError, match="a supernet with a mesh cannot stand inside"):
+        jax.jit(lambda p: sharded.apply(p, [[0, 1, 2, 2]], images))(params)

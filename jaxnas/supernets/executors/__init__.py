@@ -1,5 +1,5 @@
-"""Ways to execute a plan, proved equal to stand-alone children."""
+"""Ways to execute a plan or a routing, proved equal to stand-alone children."""
 
-from jaxnas.supernets.executors import host
+from jaxnas.supernets.executors import compiled, dense, grouped, host, routed, routed_function
 
-__all__ = ["host"]
+__all__ = ["compiled", "dense", "grouped", "host", "routed", "routed_function"]

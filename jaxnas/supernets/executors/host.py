@@ -8,6 +8,7 @@ application already fills a core.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -71,7 +72,8 @@ def vjp(plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = 
         given = _noise_of(shared, group, row, noise)
         wanted = tuple(plan.instructions[i].kind != IMAGES for i in instruction.inputs)
         own = _take(params[group], row)
-        value, pullbacks[position] = _apply_vjp(shared.operation, wanted, own, inputs, given)
+        value, residuals = _apply_vjp(shared.operation, wanted, own, inputs, given)
+        pullbacks[position] = residuals.pullback(own, inputs)
         return value
 
     logits = _execute(plan, images, call)
@@ -181,7 +183,37 @@ def _apply_vjp(operation: Operation, wanted: tuple[bool, ...], params, inputs, n
         return _run(operation, params, given, noise, None)
 
     variable = [x for x, w in zip(inputs, wanted, strict=True) if w]
-    return jax.vjp(run, params, variable)
+    value, pullback = jax.vjp(run, params, variable)
+    leaves, structure = jax.tree.flatten(pullback)
+    given = {id(leaf): i for i, leaf in enumerate(jax.tree.leaves((params, inputs)))}
+    sources = tuple(given.get(id(leaf)) for leaf in leaves)
+    kept = [leaf for leaf, source in zip(leaves, sources, strict=True) if source is None]
+    return value, _Residuals(kept, structure, sources)
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass, data_fields=["kept"], meta_fields=["structure", "sources"]
+)
+@dataclasses.dataclass(frozen=True)
+class _Residuals:
+    """What a backward call needs of its forward call.
+
+    Attributes:
+      kept: the arrays that the forward call computed for it.
+      structure: that of the pullback.
+      sources: for each leaf of the pullback, which of the forward call's own arguments it is, so
+        that the call does not copy it into its results; `None` for those of `kept`.
+    """
+
+    kept: list[jax.Array]
+    structure: Any
+    sources: tuple[int | None, ...]
+
+    def pullback(self, params: Params, inputs: list[jax.Array]) -> Any:
+        """The pullback, its leaves taken from `kept` and the forward call's arguments."""
+        given, kept = jax.tree.leaves((params, inputs)), iter(self.kept)
+        leaves = [next(kept) if source is None else given[source] for source in self.sources]
+        return jax.tree.unflatten(self.structure, leaves)
 
 
 @jax.jit

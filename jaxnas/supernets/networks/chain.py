@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from jaxnas.spaces import Choices
 from jaxnas.spaces import chain as chain_space
-from jaxnas.supernets.network import Network, OperationTable
+from jaxnas.supernets.network import Build, Network, OperationTable, Value
 from jaxnas.supernets.networks.frame import check_image, thirds
 from jaxnas.supernets.ops import (
     BatchNorm,
@@ -20,6 +21,7 @@ from jaxnas.supernets.ops import (
     separable_conv,
 )
 from jaxnas.supernets.ops.operation import Shape
+from jaxnas.supernets.segments import InSegments, Segment
 
 MakeOperation = Callable[[int, int, int], Operation]
 """`(inputs, channels, stride) -> operation`."""
@@ -95,11 +97,17 @@ def chain(
     table.add("classifier", classifier(num_classes, dropout=dropout), shape)
     labels = tuple(operations)
 
-    def describe(build, choices):
-        x = build.apply("stem", build.images)
-        for layer in range(layers):
-            name = f"layer_{layer}"
-            x = build.apply(f"{name}/{labels[choices[name]]}", x)
-        return build.apply("classifier", x)
-
+    middle = (_segment(f"layer_{layer}", labels) for layer in range(layers))
+    describe = InSegments((_fixed("stem"), *middle, _fixed("classifier")))
     return Network("chain", space, tuple(image_shape), num_classes, table, describe)
+
+
+def _fixed(key: str) -> Segment:
+    return Segment((), lambda build, x, _: build.apply(key, x))
+
+
+def _segment(name: str, labels: tuple[str, ...]) -> Segment:
+    def describe(build: Build, x: Value, choices: Choices) -> Value:
+        return build.apply(f"{name}/{labels[choices[name]]}", x)
+
+    return Segment((name,), describe)

@@ -15,6 +15,7 @@ from jaxnas.supernets.ops.primitives import (
     Linear,
     MaxPool,
     Relu,
+    Relu6,
 )
 from jaxnas.supernets.ops.published import (
     classifier,
@@ -46,6 +47,7 @@ __all__ = [
     "MaxPool",
     "Operation",
     "Relu",
+    "Relu6",
     "Residual",
     "Sequential",
     "Split",

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxnas.supernets.ops.context import Context
 from jaxnas.supernets.ops.operation import Operation, Params, Shape, check_even
-from jaxnas.supernets.ops.primitives import Convolution
+from jaxnas.supernets.ops.primitives import BatchNorm, Convolution, Relu
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +44,15 @@ class Sequential(Operation):
     def apply(self, params: Params, *inputs: jax.Array, context: Context) -> jax.Array:
         """Applies the parts in order."""
         for i, part in enumerate(self.parts):
-            here = context.part(str(i), i)
-            inputs = (part.apply(params.get(str(i), {}), *inputs, context=here),)
+            here, own = context.part(str(i), i), params.get(str(i), {})
+            if isinstance(part, BatchNorm) and self._is_relu(i + 1):
+                inputs = (part.apply_relu(own, inputs[0], here),)
+            elif not (i and self._is_relu(i) and isinstance(self.parts[i - 1], BatchNorm)):
+                inputs = (part.apply(own, *inputs, context=here),)
         return inputs[0]
+
+    def _is_relu(self, index: int) -> bool:
+        return index < len(self.parts) and isinstance(self.parts[index], Relu)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.supernets.ops.convolution import check_kernel
+from jaxnas.supernets.ops.outline import outlined
 
 _FOLDS = 8
 
@@ -39,10 +40,8 @@ def depthwise(x: jax.Array, weights: jax.Array, stride: int = 1) -> jax.Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _depthwise(x, weights, stride):
-    shift = functools.partial(_shift_and_add, stride)
-    return lax.platform_dependent(
-        x, weights, cpu=shift, default=functools.partial(_library, stride)
-    )
+    shift, library = _outlined(_shift_and_add, stride), functools.partial(_library, stride)
+    return lax.platform_dependent(x, weights, cpu=shift, default=library)
 
 
 def _library(stride, x, weights):
@@ -90,24 +89,38 @@ def _library_backward(stride, x, weights, gradient):
 
 
 def _cpu_backward(stride, x, weights, gradient):
-    x, gradient = lax.optimization_barrier((x, gradient))
+    dx = _outlined(_image_gradient, stride)(x, weights, gradient)
+    return dx, _outlined(_weight_gradient, stride)(x, weights, gradient)
+
+
+@functools.cache
+def _outlined(function, stride):
+    return outlined(functools.partial(function, stride))
+
+
+def _image_gradient(stride, x, weights, gradient):
     spread = lax.optimization_barrier(_dilate(gradient, stride, x.shape[1:3]))
-    return _shift_and_add(1, spread, weights[::-1, ::-1]), _weight_gradient(
-        stride, x, weights.shape[0], gradient
-    )
+    return _shift_and_add(1, spread, weights[::-1, ::-1])
 
 
-def _weight_gradient(stride, x, size, gradient):
-    batch, height, width, channels = x.shape
+def _weight_gradient(stride, x, weights, gradient):
+    size, (batch, height, width, channels) = weights.shape[0], x.shape
     folds = _FOLDS if batch % _FOLDS == 0 else 1
     padded = pad_images(x, size // 2)
+    if stride == 1:  # Rows of pixels and channels are one long axis, which fills vectors.
+        padded = padded.reshape(batch, padded.shape[1], -1)
+        gradient = gradient.reshape(batch, height, -1)
     taps = []
     for i, j in product(range(size), repeat=2):
-        shifted = padded[:, i : i + height : stride, j : j + width : stride]
-        folded = (shifted * gradient).reshape(folds, -1, channels)
+        if stride == 1:
+            start = j * channels
+            shifted = padded[:, i : i + height, start : start + width * channels]
+        else:
+            shifted = padded[:, i : i + height : stride, j : j + width : stride]
+        folded = (shifted * gradient).reshape(folds, -1, gradient.shape[-1])
         partial = functools.reduce(jnp.add, list(folded))
         taps.append(jnp.ones(partial.shape[:1], x.dtype) @ partial)
-    return jnp.stack(taps).reshape(size, size, channels)
+    return jnp.stack(taps).reshape(size, size, -1, channels).sum(2)
 
 
 def _dilate(gradient: jax.Array, stride: int, size: tuple[int, int]) -> jax.Array:

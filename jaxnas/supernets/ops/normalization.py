@@ -9,6 +9,7 @@ Source: Ioffe & Szegedy 2015, "Batch normalization" (arXiv:1502.03167).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,8 +18,13 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.supernets.ops.context import Context
+from jaxnas.supernets.ops.routed_normalization import (
+    EPSILON,
+    moments_of_counted,
+    normalize_counted,
+    normalize_per_image,
+)
 
-EPSILON = 1e-5
 _ROWS = 64
 
 
@@ -44,7 +50,7 @@ def batch_norm_init(channels: int, affine: bool = True) -> dict[str, jax.Array]:
 
 
 def batch_norm(
-    params: dict[str, jax.Array], x: jax.Array, context: Context, name: str
+    params: dict[str, jax.Array], x: jax.Array, context: Context, name: str, *, relu: bool = False
 ) -> jax.Array:
     """Normalises `[B, H, W, C]` by the moments that the context holds, else by the batch's own.
 
@@ -53,16 +59,35 @@ def batch_norm(
       x: `[B, H, W, C]`.
       context: gives or records the moments under `name`.
       name: the name of this normalisation within its operation.
+      relu: whether to return the positive part; as one function it keeps less for its gradient.
     """
     scale = params.get("scale", jnp.ones(x.shape[-1:], x.dtype))
     bias = params.get("bias", jnp.zeros(x.shape[-1:], x.dtype))
-    if context.moments is not None:
-        mean, variance = context.moments[name]
-        return (x - mean) * (lax.rsqrt(variance + EPSILON) * scale) + bias
+    own_batch = context.moments is None and not context.per_image and context.counted is None
+    if not own_batch:
+        normalized = _normalize_by_context(x, scale, bias, context, name)
+        return jnp.maximum(normalized, 0) if relu else normalized
     if context.record is not None:
         mean = _mean(x)
         context.record[name] = Moments(mean, _mean((x - mean) ** 2))
-    return _normalize(x, scale, bias)
+    return _normalize(x, scale, bias, relu)
+
+
+def _normalize_by_context(x, scale, bias, context: Context, name: str):
+    """By given moments, each image by its own, or by those of the images that count."""
+    if context.moments is not None:
+        mean, variance = context.moments[name]
+        return (x - mean) * (lax.rsqrt(variance + EPSILON) * scale) + bias
+    if context.per_image:
+        return normalize_per_image(x, scale, bias)
+    return _normalize_counted(x, scale, bias, context, name)
+
+
+def _normalize_counted(x, scale, bias, context: Context, name: str):
+    assert context.counted is not None
+    if context.record is not None:
+        context.record[name] = Moments(*moments_of_counted(x, context.counted))
+    return normalize_counted(x, scale, bias, context.counted)
 
 
 def _mean(x):
@@ -73,27 +98,28 @@ def _mean(x):
     return x.reshape(count // rows, rows, channels).sum(1).sum(0) / count
 
 
-@jax.custom_vjp
-def _normalize(x, scale, bias):
-    return _forward(x, scale, bias)[0]
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _normalize(x, scale, bias, relu):
+    return _forward(x, scale, bias, relu)[0]
 
 
-def _forward(x, scale, bias):
-    x = lax.optimization_barrier(x)
-    mean = _mean(x)
-    centred = x - mean
+def _forward(x, scale, bias, relu):
+    centred = x - _mean(x)
     inverse = lax.rsqrt(_mean(centred * centred) + EPSILON)
-    return centred * (inverse * scale) + bias, (x, scale, mean, inverse)
+    normalized = centred * (inverse * scale) + bias
+    output = jnp.maximum(normalized, 0) if relu else normalized
+    return output, (centred, scale, bias, inverse)
 
 
-def _backward(residuals, gradient):
-    x, scale, mean, inverse = residuals
-    gradient = lax.optimization_barrier(gradient)
-    normal = (x - mean) * inverse
-    count = x.size // x.shape[-1]
-    d_bias, d_scale = _mean(gradient), _mean(gradient * normal)
-    dx = (inverse * scale) * (gradient - d_bias - normal * d_scale)
-    return dx, d_scale * count, d_bias * count
+def _backward(relu, residuals, gradient):
+    centred, scale, bias, inverse = residuals
+    if relu:
+        gradient = jnp.where(centred * (inverse * scale) + bias > 0, gradient, 0)
+    count = centred.size // centred.shape[-1]
+    d_bias, covariance = _mean(gradient), _mean(gradient * centred)
+    slope = covariance * inverse**2
+    dx = (inverse * scale) * (gradient - d_bias - centred * slope)
+    return dx, covariance * inverse * count, d_bias * count
 
 
 _normalize.defvjp(_forward, _backward)

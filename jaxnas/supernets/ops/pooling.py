@@ -14,8 +14,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.supernets.ops.depthwise import pad_images
+from jaxnas.supernets.ops.outline import outlined
 
 _WINDOW, _STRIDES = (1, 3, 3, 1), (1, 1, 1, 1)
+_NO_TAP = 9
 
 
 @jax.custom_vjp
@@ -82,16 +84,38 @@ def _library_max_backward(x, pooled, gradient):
 
 
 def _shifted_max_backward(x, pooled, gradient):
-    height, width = x.shape[1:3]
-    first = jnp.full(x.shape, 9, jnp.int8)
+    """Each pixel gathers from the nine windows that it is in, if it is the first maximum there."""
+    first = _padded_first(_first(x, pooled))
+    return (_gather(first, _padded(gradient)),)
+
+
+@outlined
+def _first(x, pooled):
+    """The number of the first tap of each window that holds its maximum."""
+    first = jnp.full(x.shape, _NO_TAP, jnp.int8)
     for tap, shifted in reversed(list(enumerate(_taps(x)))):
         first = jnp.where(shifted == pooled, jnp.int8(tap), first)
-    first = lax.optimization_barrier(first)
-    total = jnp.zeros_like(x)
+    return first
+
+
+@outlined
+def _padded_first(first):
+    return jnp.pad(first, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=_NO_TAP)
+
+
+@outlined
+def _padded(gradient):
+    return pad_images(gradient, 1)
+
+
+@outlined
+def _gather(first, gradient):
+    height, width = gradient.shape[1] - 2, gradient.shape[2] - 2
+    shares = []
     for tap, (i, j) in enumerate(product(range(3), repeat=2)):
-        share = pad_images(jnp.where(first == tap, gradient, 0), 1)
-        total = total + share[:, 2 - i : 2 - i + height, 2 - j : 2 - j + width]
-    return (total,)
+        window = (slice(None), slice(2 - i, 2 - i + height), slice(2 - j, 2 - j + width))
+        shares.append(jnp.where(first[window] == tap, gradient[window], 0))
+    return functools.reduce(jnp.add, shares)
 
 
 max_pool.defvjp(_max_forward, _max_backward)

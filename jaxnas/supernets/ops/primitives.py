@@ -25,7 +25,27 @@ class Relu(Operation):
 
     def apply(self, params: Params, *inputs: jax.Array, context: Context) -> jax.Array:
         """`[B, H, W, C]` to the same shape."""
-        return jax.nn.relu(inputs[0])
+        return _relu(inputs[0])
+
+
+@jax.custom_vjp
+def _relu(x):
+    return jnp.maximum(x, 0)
+
+
+# `jax.nn.relu` would keep an array of zeros for its gradient beside the mask.
+_relu.defvjp(lambda x: (_relu(x), x), lambda x, gradient: (jnp.where(x > 0, gradient, 0),))
+
+
+@dataclasses.dataclass(frozen=True)
+class Relu6(Operation):
+    """The positive part, at most 6 (MobileNetV2)."""
+
+    preserves_zero = True
+
+    def apply(self, params: Params, *inputs: jax.Array, context: Context) -> jax.Array:
+        """`[B, H, W, C]` to the same shape."""
+        return jax.nn.relu6(inputs[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +103,10 @@ class BatchNorm(Operation):
     def apply(self, params: Params, *inputs: jax.Array, context: Context) -> jax.Array:
         """`[B, H, W, C]` to the same shape."""
         return batch_norm(params, inputs[0], context, "moments")
+
+    def apply_relu(self, params: Params, x: jax.Array, context: Context) -> jax.Array:
+        """The positive part of `apply`, as one function that keeps less for its gradient."""
+        return batch_norm(params, x, context, "moments", relu=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from jax import lax
 
+from jaxnas.supernets.ops import BatchNorm, Context, Relu, Sequential
 from jaxnas.supernets.ops.convolution import convolution
 from jaxnas.supernets.ops.depthwise import depthwise
+from jaxnas.supernets.ops.normalization import EPSILON, batch_norm
 from jaxnas.supernets.ops.pooling import avg_pool, max_pool
 
 pytestmark = pytest.mark.usefixtures("exact")
@@ -70,6 +72,46 @@ def test_convolution_equals_the_library(kernel, stride, size):
         x,
         weights,
     )
+
+
+@pytest.mark.parametrize("batch", [4, 16, 32, 48, 40])
+def test_the_gradient_of_large_batches_is_a_sum_over_chunks(batch):
+    x, weights = normal(0, batch, 4, 3, 33), normal(1, 3, 3, 33, 34)
+    assert_same(
+        lambda x, w: convolution(x, w, 2), lambda x, w: library_convolution(x, w, 2), x, weights
+    )
+
+
+@pytest.mark.parametrize("channels", [(3, 16), (16, 16), (4, 17), (1, 1), (5, 33)])
+@pytest.mark.parametrize("width", [6, 5])
+def test_narrow_convolutions_equal_the_library(channels, width):
+    inputs, outputs = channels
+    x, weights = normal(0, 2, 4, width, inputs), normal(1, 5, 5, inputs, outputs)
+    assert_same(convolution, lambda x, w: library_convolution(x, w, 1), x, weights)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_normalisation_equals_the_gradient_of_its_definition(relu):
+    def definition(x, scale, bias):
+        y = (x - x.mean((0, 1, 2))) / jnp.sqrt(x.var((0, 1, 2)) + EPSILON) * scale + bias
+        return jnp.where(y > 0, y, 0) if relu else y
+
+    def ours(x, scale, bias):
+        params = {"scale": scale, "bias": bias}
+        return batch_norm(params, x, Context(), "moments", relu=relu)
+
+    assert_same(ours, definition, 3 + normal(0, 4, 5, 3, 6), normal(1, 6), normal(2, 6))
+
+
+def test_relu_after_normalisation_is_what_its_parts_are():
+    x, both = normal(0, 4, 3, 3, 2), Sequential((BatchNorm(), Relu(), Relu()))
+    params = {"0": {"scale": normal(1, 2), "bias": normal(2, 2)}}
+    context = Context(record={})
+    output = both.apply(params, x, context=context)
+    parts = Relu()({}, BatchNorm()(params["0"], x))
+    np.testing.assert_array_equal(output, parts)
+    replayed = both.apply(params, x, context=Context(moments=context.record))
+    np.testing.assert_allclose(replayed, output, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])

@@ -1,0 +1,17 @@
+"""What benchmarks of speed measure with: clocks, ratios, peaks, samples, processes."""
+
+from measuring.machine import bandwidth, matmul_peak, peak_memory_mb
+from measuring.processes import run_worker
+from measuring.samples import draw
+from measuring.timing import Times, interleave, ratio
+
+__all__ = [
+    "Times",
+    "bandwidth",
+    "draw",
+    "interleave",
+    "matmul_peak",
+    "peak_memory_mb",
+    "ratio",
+    "run_worker",
+]

@@ -1,0 +1,50 @@
+"""Processes of their own for measurements: their threads, cores and allocator are set."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from measuring.allocator import SETTINGS
+
+FOLDER = pathlib.Path(__file__).resolve().parents[1]
+
+
+def run_worker(module: str, task: dict[str, Any], threads: int) -> Any:
+    """Runs `python -m module TASK RESULT` and returns what it wrote.
+
+    Args:
+      module: a module below `benchmarks/`.
+      task: what it is to do; written to the file `TASK` as JSON.
+      threads: how many cores and threads it has.
+
+    Raises:
+      SystemExit: the worker failed; its own output says why.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files = [pathlib.Path(folder, name) for name in ("task.json", "result.json")]
+        files[0].write_text(json.dumps(task | {"threads": threads}))
+        command = [sys.executable, "-m", module, *map(str, files)]
+        pin = functools.partial(_pin, threads) if hasattr(os, "sched_setaffinity") else None
+        done = subprocess.run(command, env=environment(threads), preexec_fn=pin)
+        if done.returncode:
+            raise SystemExit(f"{module} {task} ended with {done.returncode}; nothing is recorded.")
+        return json.loads(files[1].read_text())
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment of a worker; allocator settings that are set already stay."""
+    paths = [str(FOLDER), str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]
+    path = os.pathsep.join(filter(None, paths))
+    given = {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), "JAXNAS_CACHE": "off"}
+    return SETTINGS | dict(os.environ) | given
+
+
+def _pin(threads: int) -> None:
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])

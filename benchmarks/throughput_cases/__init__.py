@@ -1,0 +1,1 @@
+"""The cases of `benchmarks/throughput.py`; each group runs in a process of its own."""

@@ -1,0 +1,133 @@
+"""One case: the contenders' results are compared, then they are timed in turns."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from measuring import Times, interleave, peak_memory_mb, ratio
+
+OURS = "jaxnas"
+TOLERANCE = 2e-3
+"""Relative, of float32 results of networks with many normalisations."""
+GRADIENT_TOLERANCE = 2e-2
+"""An input of a ReLU that is zero to float32 precision passes its gradient in one implementation
+and not in the next, so gradients agree less; the tests compare them in float64, to 1e-9."""
+
+
+class Options(NamedTuple):
+    """What all cases of a process share.
+
+    Attributes:
+      threads: of both libraries.
+      quick: small networks and few repeats.
+      seed: of weights, images and children.
+      peak: FLOP/s of a float32 matrix product with these threads.
+    """
+
+    threads: int
+    quick: bool
+    seed: int
+    peak: float
+
+
+class Contender(NamedTuple):
+    """One way to do the work of a case.
+
+    Attributes:
+      run: does it, and returns when it is done.
+      read: `what run returned -> pytree of arrays` to be compared; not timed.
+    """
+
+    run: Callable[[], Any]
+    read: Callable[[Any], Any] = np.asarray
+
+
+class ResultsDifferError(Exception):
+    """Two contenders do not compute the same."""
+
+
+def compete(
+    name: str,
+    contenders: dict[str, Contender],
+    seconds: float,
+    options: Options,
+    tolerance: float = TOLERANCE,
+) -> dict[str, Any]:
+    """The columns that every case has: seconds, and ratios to each peer with intervals.
+
+    Args:
+      name: of the case, for messages.
+      contenders: by name, `jaxnas` first.
+      seconds: the time for the repeats.
+      options: of the process.
+      tolerance: how far results may be apart.
+
+    Raises:
+      ResultsDifferError: results are not equal to float tolerance.
+    """
+    first, compiled = _first_results(contenders)
+    difference = 0.0
+    for peer, result in first.items():
+        apart = _difference(result, first[OURS])
+        if not apart <= tolerance:
+            raise ResultsDifferError(f"{name}: {peer} differs from jaxnas by {apart:.2g}.")
+        difference = max(difference, apart)
+    del first
+    limits = {"least": 2, "most": 2} if options.quick else {}
+    runs = {contender: c.run for contender, c in contenders.items()}
+    times = interleave(runs, seconds=seconds, **limits)
+    chosen = {contender: _clock(t, options) for contender, t in times.items()}
+    ours = chosen[OURS]
+    columns: dict[str, Any] = {
+        "case": name,
+        "threads": options.threads,
+        "clock": "cpu" if options.threads == 1 else "wall",
+        "repeats": len(ours),
+        "seconds": float(np.median(ours)),
+    }
+    columns |= {f"ratio_{p}": ratio(t, ours) for p, t in chosen.items() if p != OURS}
+    wall = {p: float(np.median(t.wall)) for p, t in times.items()}
+    columns["wall_ratio_tuned"] = wall["tuned"] / wall[OURS]
+    columns["compile_seconds"] = max(0.0, compiled - float(np.median(times[OURS].wall)))
+    columns["largest_difference"] = difference
+    columns["process_peak_mb"] = peak_memory_mb()
+    return columns
+
+
+def _first_results(contenders: dict[str, Contender]) -> tuple[dict[str, Any], float]:
+    """What each computes, and the seconds of the first call of jaxnas, which compiles."""
+    results, compiled = {}, 0.0
+    for name, contender in contenders.items():
+        start = time.perf_counter()
+        returned = contender.run()
+        compiled = time.perf_counter() - start if name == OURS else compiled
+        results[name] = contender.read(returned)
+    return results, compiled
+
+
+def _clock(times: Times, options: Options) -> np.ndarray:
+    """Process time on one core, which other processes do not disturb; elapsed time on more."""
+    return times.cpu if options.threads == 1 else times.wall
+
+
+def _difference(theirs: Any, ours: Any) -> float:
+    """The largest relative difference of any result, in the Euclidean norm."""
+    pairs = zip(jax.tree.leaves(theirs), jax.tree.leaves(ours), strict=True)
+    return max(
+        float(np.linalg.norm(other - own) / (np.linalg.norm(own) or 1.0)) for other, own in pairs
+    )
+
+
+def median_seconds(function: Callable[[], Any], repeats: int = 5) -> float:
+    """The median process time of a function on the host."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.process_time()
+        function()
+        seconds.append(time.process_time() - start)
+    return statistics.median(seconds)

@@ -1,0 +1,268 @@
+"""InstaNAS: an architecture for every image, searched together with shared weights.
+
+Three stages of one state. Pretraining: the shared weights under modules that are dropped at
+random. Joint search: the policy by REINFORCE, with the reward of its own greedy choice on the same
+image as baseline, and the weights under sampled policies that are permuted over the images, so
+that they do not adapt to who chose what. Fine-tuning: the weights under the greedy policy.
+
+Source: Cheng et al. 2018, "InstaNAS: instance-aware neural architecture search"
+(arXiv:1811.10201), section 3, and the authors' code; where ours departs from the code it is said.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxnas.objectives import LatencyTable, WindowSchedule, cross_entropy
+from jaxnas.objectives.latency import instance_reward, latency_reward
+from jaxnas.optimizers import apply_gradient
+from jaxnas.policies.instance import SHAPING, InstancePolicy
+from jaxnas.supernets import Supernet, average_moments, make_routing
+from jaxnas.supernets.executors import routed
+
+Metrics = dict[str, float]
+
+
+class InstanceState(NamedTuple):
+    """All that a search knows.
+
+    Attributes:
+      params: the shared weights.
+      optimizer: the state of their optimiser.
+      moments: the moments of every operation, for rewards and inference.
+      policy: the parameters of the policy.
+      policy_optimizer: the state of its optimiser.
+      key: the key of all that is drawn from here on.
+    """
+
+    params: Any
+    optimizer: Any
+    moments: Any
+    policy: Any
+    policy_optimizer: Any
+    key: jax.Array
+
+
+class Prediction(NamedTuple):
+    """What the network says of `B` images, and what it did for it.
+
+    Attributes:
+      logits: `[B, K]`.
+      architectures: `int32 [B, T]`.
+      latency: `[B]`, by the table, the controller included.
+    """
+
+    logits: jax.Array
+    architectures: jax.Array
+    latency: jax.Array
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class InstanceEngine:
+    """The steps of the three stages; each takes a state and gives the next one.
+
+    Images are float `[B, H, W, C]`, labels `int [B]`.
+
+    Attributes:
+      supernet: a supernet over a space of bits.
+      policy: the policy over that space.
+      table: what operations cost.
+      window: the window of costs that is rewarded.
+      weight_optimizer: of the shared weights (the authors: SGD).
+      policy_optimizer: of the policy (the authors: Adam at 5e-4).
+      right: the reward at the best latency of an image that is classified correctly (30).
+      exponent: the power of the latency's parabola (1).
+      entropy: the weight of the entropy bonus (0.8; of the whole entropy, not half of it).
+      shaping: see `jaxnas.policies.bits.log_probs` (0.8).
+
+    Raises:
+      ValueError: policy or table belong to another space or network.
+    """
+
+    supernet: Supernet
+    policy: InstancePolicy
+    table: LatencyTable
+    window: WindowSchedule
+    weight_optimizer: optax.GradientTransformation
+    policy_optimizer: optax.GradientTransformation = dataclasses.field(
+        default_factory=lambda: optax.adam(5e-4)
+    )
+    right: float = 30.0
+    exponent: float = 1.0
+    entropy: float = 0.8
+    shaping: float = SHAPING
+
+    def __post_init__(self):
+        network = self.supernet.network
+        self.table.check(network)
+        if self.policy.space != network.space or self.policy.image_shape != network.image_shape:
+            raise ValueError(
+                f"the policy is over space {self.policy.space.name!r} and images "
+                f"{self.policy.image_shape}, network {network.name!r} over "
+                f"{network.space.name!r} and {network.image_shape}."
+            )
+
+    def init(self, key: jax.Array, images: jax.Array) -> InstanceState:
+        """The first state; the moments are those of a batch of images through every module."""
+        weights_key, policy_key, key = jax.random.split(key, 3)
+        params = self.supernet.init(weights_key)
+        policy = _init(self.policy, policy_key)
+        every = jnp.ones((len(images), self.supernet.network.space.max_length), jnp.int32)
+        moments, _ = self.supernet.measure_moments_each(params, every, images)
+        return InstanceState(
+            params,
+            self.weight_optimizer.init(params),
+            moments,
+            policy,
+            self.policy_optimizer.init(policy),
+            key,
+        )
+
+    def pretrain_step(
+        self, state: InstanceState, images: jax.Array, labels: jax.Array, keep: float
+    ) -> tuple[InstanceState, Metrics]:
+        """Trains the weights under modules that are each kept with probability `keep`.
+
+        An image whose modules are all dropped in a block follows the network's rule for that (the
+        authors' code gives zeros).
+        """
+        key, draw = jax.random.split(state.key)
+        shape = (len(images), self.supernet.network.space.max_length)
+        kept = jax.random.bernoulli(draw, keep, shape).astype(jnp.int32)
+        return self._train(state._replace(key=key), images, labels, kept)
+
+    def weight_step(
+        self, state: InstanceState, images: jax.Array, labels: jax.Array
+    ) -> tuple[InstanceState, Metrics]:
+        """Trains the weights under sampled policies, permuted over the images."""
+        key, draw, shuffle = jax.random.split(state.key, 3)
+        sample, _ = _draw(self.policy, state.policy, images, draw, self.shaping)
+        permuted = jax.random.permutation(shuffle, sample.architectures)
+        return self._train(state._replace(key=key), images, labels, permuted)
+
+    def finetune_step(
+        self, state: InstanceState, images: jax.Array, labels: jax.Array
+    ) -> tuple[InstanceState, Metrics]:
+        """Trains the weights under the greedy policy."""
+        _, greedy = _draw(self.policy, state.policy, images, state.key, self.shaping)
+        return self._train(state, images, labels, greedy)
+
+    def _train(self, state, images, labels, architectures) -> tuple[InstanceState, Metrics]:
+        gradient_of = self.supernet.value_and_grad_each(_loss)
+        (loss, accuracy), gradient = gradient_of(state.params, architectures, images, labels)
+        params, optimizer = apply_gradient(
+            self.weight_optimizer, state.params, state.optimizer, gradient
+        )
+        metrics = {"loss": float(loss), "accuracy": float(accuracy)}
+        return state._replace(params=params, optimizer=optimizer), metrics
+
+    def recalibrate(self, state: InstanceState, batches: Iterable[jax.Array]) -> InstanceState:
+        """Measures the moments of every operation again, under sampled policies.
+
+        Weight steps change them; call it before policy steps, validation and inference. Operations
+        that no image of the batches runs keep the moments that they had.
+        """
+        key, measured = state.key, []
+        for images in batches:
+            key, draw = jax.random.split(key)
+            sample, _ = _draw(self.policy, state.policy, images, draw, self.shaping)
+            measured.append(
+                self.supernet.measure_moments_each(state.params, sample.architectures, images)
+            )
+        return state._replace(key=key, moments={**state.moments, **average_moments(measured)})
+
+    def policy_step(
+        self, state: InstanceState, images: jax.Array, labels: jax.Array, progress: float
+    ) -> tuple[InstanceState, Metrics]:
+        """Updates the policy; the weights stay.
+
+        Args:
+          state: the state.
+          images: images that the weights are not trained on (the authors use the same).
+          labels: their classes.
+          progress: the share of the search that is done, in [0, 1], for the window.
+
+        Returns:
+          The state, and the mean reward, that of the greedy policy, its accuracy and searched
+          cost, and the entropy.
+        """
+        key, draw = jax.random.split(state.key)
+        sample, greedy = _draw(self.policy, state.policy, images, draw, self.shaping)
+        both = jnp.concatenate([sample.architectures, greedy])
+        rewards, correct, cost = self._rewards(state, images, labels, both, progress)
+        sampled, baseline = jnp.split(rewards, 2)
+        policy, optimizer = _update(
+            self.policy,
+            self.policy_optimizer,
+            (state.policy, state.policy_optimizer),
+            images,
+            sample.architectures,
+            sampled - baseline,
+            (self.entropy, self.shaping),
+        )
+        new = state._replace(key=key, policy=policy, policy_optimizer=optimizer)
+        return new, {
+            "reward": float(sampled.mean()),
+            "greedy_reward": float(baseline.mean()),
+            "accuracy": float(jnp.split(correct, 2)[1].mean()),
+            "cost": float(jnp.split(cost, 2)[1].mean()),
+            "entropy": float(sample.entropy.mean()),
+        }
+
+    def _rewards(self, state, images, labels, architectures, progress):
+        """Rewards, correctness and costs of policies for the images, taken twice over."""
+        routing = make_routing(self.supernet.network, architectures)
+        twice = jnp.concatenate([images, images])
+        logits = routed.forward(routing, state.params, twice, statistics=state.moments)
+        cost, labels = self.table.searched(routing), jnp.concatenate([labels, labels])
+        share = latency_reward(cost, *self.window.at(progress), self.exponent)
+        reward = instance_reward(logits, labels, share, right=self.right)
+        return reward, logits.argmax(-1) == labels, cost
+
+    def predict(self, state: InstanceState, images: jax.Array) -> Prediction:
+        """Logits, architectures and latency of images; pure, also inside `jit`.
+
+        Only the chosen modules are computed. An image's numbers do not depend on its batch.
+        """
+        architectures = self.policy.greedy(state.policy, images)
+        logits = self.supernet.apply_each(
+            state.params, architectures, images, statistics=state.moments
+        )
+        routing = make_routing(self.supernet.network, architectures)
+        return Prediction(logits, architectures, self.table.total(routing))
+
+
+def _loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return cross_entropy(logits, labels), (logits.argmax(-1) == labels).mean()
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _init(policy: InstancePolicy, key: jax.Array) -> Any:
+    return policy.init(key)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def _draw(policy: InstancePolicy, params: Any, images: jax.Array, key: jax.Array, shaping: float):
+    """A sample for each image, and the greedy architectures."""
+    return policy.sample(params, images, key, shaping), policy.greedy(params, images)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 6))
+def _update(policy, optimizer, state, images, architectures, advantage, options):
+    weight, shaping = options
+
+    def loss(params):
+        log_prob = policy.log_prob(params, images, architectures, shaping)
+        bonus = weight * policy.entropy(params, images, shaping)
+        return -(log_prob * advantage + bonus).mean()
+
+    params, optimizer_state = state
+    gradient = jax.grad(loss)(params)
+    return apply_gradient(optimizer, params, optimizer_state, gradient)
