@@ -14,16 +14,6 @@ OPERATIONS = ("separable_3x3", "separable_5x5", "avg_pool_3x3", "max_pool_3x3", 
 CELLS = ("normal", "reduction")
 
 
-PUBLISHED = (
-    *(0, 2, 0, 0, 0, 4, 0, 1, 0, 4, 1, 1, 1, 0, 0, 1, 0, 2, 1, 1),
-    *(1, 0, 1, 0, 0, 3, 0, 2, 1, 1, 3, 1, 1, 0, 0, 4, 0, 3, 1, 1),
-)
-"""The cells that the authors found, in their own code; see `from_authors_code`.
-
-Source: the authors' `scripts/cifar10_micro_final.sh`.
-"""
-
-
 def enas_micro(
     nodes: int = 5,
     operations: Sequence[str] = OPERATIONS,
@@ -65,7 +55,7 @@ def from_authors_code(code: Sequence[int]) -> tuple[int, ...]:
       ValueError: the number of ints is no multiple of 4.
 
     Example:
-      >>> from_authors_code(PUBLISHED)[:8]
+      >>> from_authors_code(AUTHORS_CELLS)[:8]
       (0, 0, 2, 0, 0, 0, 4, 1)
     """
     if len(code) % 4:
@@ -85,3 +75,13 @@ def _node(cell: str, i: int, operations: Sequence[str]) -> list[Decision]:
     first = Decision(f"{where}/op_1", tuple(operations), group="operation")
     second = Decision(f"{where}/op_2", tuple(operations), node=where, group="operation")
     return [*pointing, first, second]
+
+
+AUTHORS_CELLS = (
+    *(0, 2, 0, 0, 0, 4, 0, 1, 0, 4, 1, 1, 1, 0, 0, 1, 0, 2, 1, 1),
+    *(1, 0, 1, 0, 0, 3, 0, 2, 1, 1, 3, 1, 1, 0, 0, 4, 0, 3, 1, 1),
+)
+"""The cells that the authors found, as their `scripts/cifar10_micro_final.sh` writes them."""
+
+PUBLISHED = from_authors_code(AUTHORS_CELLS)
+"""The cells that the authors found, an architecture of `enas_micro()`."""

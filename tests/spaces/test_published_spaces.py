@@ -46,8 +46,7 @@ def test_enas_micro_has_5_06e12_cells():
 
 def test_the_published_micro_cells_decode():
     space = enas_micro()
-    code = from_authors_code(CELLS)
-    encoded = dict(space.encode(code)["walk"])
+    encoded = dict(space.encode(CELLS)["walk"])
     first = [encoded[f"normal/2/{name}"] for name in ("input_1", "op_1", "input_2", "op_2")]
     assert first == ["0", "avg_pool_3x3", "0", "separable_3x3"]
     last = [encoded[f"reduction/6/{name}"] for name in ("input_1", "op_1", "input_2", "op_2")]

@@ -5,9 +5,9 @@ Source: Pham et al. 2018 (arXiv:1802.03268), section 2.3, and the authors' code
 and all layers are equally wide. The code's final networks have `widen` and `concatenate`.
 
 The code's final networks also build dense convolutions where an architecture says separable; here
-it gets what it says. So with 96 channels `jaxnas.spaces.enas_macro.PUBLISHED`, the layers that the
-authors found, has 30.9 million parameters, or 19.8 if skips are summed. The code has 42.6; the
-paper says 21.3.
+it gets what it says. So the layers that the authors found, `PUBLISHED` of
+`jaxnas/spaces/enas_macro.py`, have 30.9 million parameters with 96 channels, or 19.8 if skips are
+summed. The code has 42.6; the paper says 21.3.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ of concatenated nodes is the sum of one for each node: the same function with as
 Two details differ from the code: the classifier has a bias, and pooling with stride 2 pads both
 sides alike.
 
-The published cells (`jaxnas.spaces.enas_micro.PUBLISHED`) have 3.89 million parameters here, as in
-the code but for the bias; the paper says 4.6. The code's auxiliary head, which it does not count,
-has 0.49 million more; we do not know where the rest is from.
+The published cells (`PUBLISHED` of `jaxnas/spaces/enas_micro.py`) have 3.89 million parameters
+here, as in the code but for the bias; the paper says 4.6. The code's auxiliary head, which it does
+not count, has 0.49 million more; we do not know where the rest is from.
 """
 
 from __future__ import annotations
