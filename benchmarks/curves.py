@@ -13,7 +13,7 @@ from scipy import stats
 from jaxnas.searchers import Searcher
 
 
-def best_so_far(
+def rewards_seen(
     searcher: Searcher,
     evaluate: Callable[[jax.Array, Any], jax.Array],
     keys: jax.Array,
@@ -24,7 +24,7 @@ def best_so_far(
     settings: Any = None,
     change: Callable[[Any, Any], Any] | None = None,
 ) -> np.ndarray:
-    """The best reward after each evaluation, for every seed: `[seeds, evaluations]`.
+    """The reward of each evaluation, for every seed: `[seeds, evaluations]`.
 
     Args:
       searcher: the search algorithm.
@@ -49,11 +49,16 @@ def best_so_far(
         state = searcher.init(key)
         state = state if change is None else change(state, setting)
         _, rewards = jax.lax.scan(step, state, length=steps)
-        return jax.lax.cummax(rewards.reshape(-1)[:evaluations])
+        return rewards.reshape(-1)[:evaluations]
 
     over_seeds = jax.vmap(search, (None, 0, 0))
     over_all = over_seeds if settings is None else jax.vmap(over_seeds, (0, None, None))
     return np.asarray(jax.jit(over_all)(settings, keys, data))
+
+
+def best_so_far(*arguments: Any, **options: Any) -> np.ndarray:
+    """The best reward after each evaluation; takes what `rewards_seen` takes."""
+    return np.maximum.accumulate(rewards_seen(*arguments, **options), axis=-1)
 
 
 def mean_interval(values: np.ndarray) -> dict[str, float]:

@@ -110,7 +110,14 @@ def _export(commands) -> None:
 def _show(commands) -> None:
     parser = commands.add_parser("show", help="a run, a space, or an architecture")
     parser.add_argument("what", help="a run folder, 'space', or the JSON of an architecture")
-    parser.add_argument("name", nargs="?", help="the name of a config, after 'space'")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        help="after 'space': a ready space, such as nasbench201, a config, or a space's JSON",
+    )
+    parser.add_argument(
+        "--run", metavar="RUN", help="with 'space': the probabilities of this run's policy too"
+    )
     parser.add_argument("--out", metavar="FILE", help="also draw it into this PNG or SVG file")
 
 

@@ -18,6 +18,7 @@ def reference(
     tanh_constant=None,
     share_heads=False,
     context_size=0,
+    visit_inputs=True,
 ):
     """Log-probability, entropy and probabilities `[T, A]` of one architecture `[T]`."""
     params = _to_numpy(params)
@@ -43,6 +44,8 @@ def reference(
         visits[name] = visits.get(name, 0) + 1
         head = groups[decision.group if share_heads and decision.group else (decision.name,)]
         read = x if context is None else x + context @ params["context_kernel"]
+        if visit_inputs and "visits" in params:
+            read = read + params["visits"][visits[name] - 1]
         h, c = _lstm(params["kernel"], read, h, c)
         logits = _logits(params, decision, head, h, anchors)
         if temperature is not None:

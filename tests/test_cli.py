@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -79,8 +80,10 @@ def test_bad_usage_that_the_parser_finds(arguments, message, capsys):
         (["search", "--set", "serch.epochs=1"], "did you mean 'search.epochs'?"),
         (["search", "--set", "search.epochs=many"], "--set search.epochs=many: give int"),
         (["search", "--set", "search.epochs=0"], "search.epochs is 0: give a whole number"),
-        (["show", "space"], "name a config, such as enas_digits"),
+        (["show", "space"], "name a ready space (chain, enas_macro, enas_micro, mobilenet, "),
         (["show", "space", "nothing"], "there is no config 'nothing'"),
+        (["show", "space", "chains"], "Ready spaces are chain, enas_macro"),
+        (["show", "space", "no.json"], "no.json cannot be read: No such file"),
         (["bench", "--repeats", "0"], "--repeats is 0: give at least 1"),
     ],
 )
@@ -155,6 +158,36 @@ def test_show_a_space(tmp_path, capsys):
     assert main(["show", "space", "enas_macro_cifar10", "--out", str(picture)]) == 0
     assert "1.606e+29 architectures" in capsys.readouterr().out
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_show_a_ready_space_and_a_space_of_ones_own(tmp_path, capsys):
+    assert main(["show", "space", "nasbench201"]) == 0
+    assert "15,625 architectures" in capsys.readouterr().out
+    file, picture = tmp_path / "own.json", tmp_path / "own.svg"
+    own = jaxnas.spaces.compose(
+        "own", jaxnas.spaces.loop(jaxnas.spaces.Decision("layer", ("a", "b")), at_most=2)
+    )
+    file.write_text(json.dumps(own.to_json()))
+    assert main(["show", "space", str(file), "--out", str(picture)]) == 0
+    assert "space own: 6 architectures" in capsys.readouterr().out
+    assert "<!-- again -->" in picture.read_text()
+    file.write_text("{}")
+    assert main(["show", "space", str(file)]) == 1
+    assert "own.json holds no space" in capsys.readouterr().err
+
+
+def test_show_a_space_with_the_probabilities_of_a_run(copy, tmp_path, capsys):
+    picture = tmp_path / "space.svg"
+    assert main(["show", "space", "--run", copy, "--out", str(picture)]) == 0
+    assert "space chain: 5 architectures" in capsys.readouterr().out
+    shares = re.findall(r"\w\u00a0(\d+)%", picture.read_text())
+    assert len(shares) == 5
+    assert sum(map(float, shares)) == pytest.approx(100, abs=3)
+    assert main(["show", "space", "nasbench201", "--run", copy]) == 1
+    assert "is not one over space 'nasbench201'" in capsys.readouterr().err
+    os.remove(os.path.join(copy, "policy.npz"))
+    assert main(["show", "space", "--run", copy]) == 1
+    assert "holds no policy.npz" in capsys.readouterr().err
 
 
 def test_show_an_architecture(copy, tmp_path, tiny_run, capsys):

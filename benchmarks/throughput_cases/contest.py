@@ -16,7 +16,9 @@ TOLERANCE = 2e-3
 """Relative, of float32 results of networks with many normalisations."""
 GRADIENT_TOLERANCE = 2e-2
 """An input of a ReLU that is zero to float32 precision passes its gradient in one implementation
-and not in the next, so gradients agree less; the tests compare them in float64, to 1e-9."""
+and not in the next, so gradients agree less. In float64 the tests' agree to 1e-9; three children of
+the full chain were once compared so too: 1e-14, and in float32 0.9%, of which PyTorch's own
+distance from its float64 result is 1.0% and ours 0.2%."""
 
 
 class Options(NamedTuple):

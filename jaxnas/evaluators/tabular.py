@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.spaces import SearchSpace
-from jaxnas.spaces.automaton import DONE
+from jaxnas.spaces import SearchSpace, rank
 
 Evaluate = Callable[[Any], jax.Array]
 """`architectures int32 [N, T] -> rewards float32 [N]`."""
@@ -39,32 +38,6 @@ def tabular(space: SearchSpace, source: Any) -> Evaluate:
       Array([0.3], dtype=float32)
     """
     return _from_function(space, source) if callable(source) else _from_table(space, source)
-
-
-def rank(space: SearchSpace, architectures: Any) -> jax.Array:
-    """The positions `int32 [N]` of architectures `[N, T]` in the order of `space.enumerate()`.
-
-    Raises:
-      ValueError: the space has more architectures than an `int32` counts.
-    """
-    if space.count() > np.iinfo(np.int32).max:
-        raise ValueError(f"space {space.name!r} has {space.count():.3g} architectures: too many.")
-    walk = space.walk(architectures)
-    offsets = jnp.asarray(_offsets(space))[walk.states, walk.actions]
-    return jnp.sum(jnp.where(walk.mask, offsets, 0), axis=-1)
-
-
-def _offsets(space: SearchSpace) -> np.ndarray:
-    """For each state and action, `int32 [S, A]`: the walks that take a lower action there."""
-    table, completions = space.automaton.next_state, space.automaton.completions
-    offsets = np.zeros(table.shape, np.int32)
-    for state, row in enumerate(table):
-        before = 0
-        for action, target in enumerate(row):
-            offsets[state, action] = before
-            if target != -1:
-                before += 1 if target == DONE else completions[target]
-    return offsets
 
 
 def _from_table(space: SearchSpace, source: Any) -> Evaluate:

@@ -4,6 +4,7 @@ from jaxnas.policies.base import Evaluation, Policy, Sample
 from jaxnas.policies.enas_bias import enas_bias
 from jaxnas.policies.instance import InstancePolicy, instance
 from jaxnas.policies.lstm import lstm
+from jaxnas.policies.masked import masked
 from jaxnas.policies.uniform import uniform
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "enas_bias",
     "instance",
     "lstm",
+    "masked",
     "uniform",
 ]

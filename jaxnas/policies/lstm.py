@@ -35,17 +35,18 @@ def lstm(
     context_size: int = 0,
     init_scale: float = 0.1,
     head_scale: float = 1.0,
+    visit_inputs: bool | None = None,
     operation_tanh_constant: float | None = None,
     initial_bias: Mapping[str, Sequence[float]] | None = None,
     fixed_bias: Mapping[str, Sequence[float]] | None = None,
 ) -> Policy:
     """Makes an LSTM policy over the walks of `space`.
 
-    At each step the LSTM reads the embedding of the action before (and the context) and a head of
-    the current decision gives the logits of its actions. Decisions with `points_at` are scored by
-    anchor attention instead, and the anchor of the chosen node is added to the next input. Logits
-    are divided by `temperature`, then become `tanh_constant * tanh(logits)`. Actions past a visit
-    cap are masked.
+    At each step the LSTM reads the embedding of the action before (and the context, and in a loop
+    which visit of the decision it is), and a head of the current decision gives the logits of its
+    actions. Decisions with `points_at` are scored by anchor attention instead, and the anchor of
+    the chosen node is added to the next input. Logits are divided by `temperature`, then become
+    `tanh_constant * tanh(logits)`. Actions past a visit cap are masked.
 
     Args:
       space: the search space; its walks may branch and loop.
@@ -58,6 +59,9 @@ def lstm(
       init_scale: weights start uniform in `[-init_scale, init_scale]`.
       head_scale: multiplies the first weights that logits are read with. With 0 all open actions
         of a decision are equally likely at the start.
+      visit_inputs: whether the number of the visit is an input too, so that the rounds of a loop,
+        which share heads and embeddings, are told apart from the start; by default where a walk
+        can take a decision twice.
       operation_tanh_constant: the bound of decisions that do not point at nodes, where it is not
         `tanh_constant` (ENAS's code for micro cells: 1.1 and 0.44).
       initial_bias: by decision, the first value of the learned bias of each of its actions, which
@@ -77,20 +81,20 @@ def lstm(
       >>> policy.sample(params, jax.random.key(1), 1000).architectures.shape
       (1000, 6)
     """
-    embedding = hidden if embedding is None else embedding
     config = LSTMConfig(
-        space,
-        hidden,
-        embedding,
-        temperature,
-        tanh_constant,
-        share_heads,
-        context_size,
-        init_scale,
-        head_scale,
-        operation_tanh_constant,
-        _as_biases(initial_bias),
-        _as_biases(fixed_bias),
+        space=space,
+        hidden=hidden,
+        embedding=hidden if embedding is None else embedding,
+        temperature=temperature,
+        tanh_constant=tanh_constant,
+        share_heads=share_heads,
+        context_size=context_size,
+        init_scale=init_scale,
+        head_scale=head_scale,
+        visit_inputs=not space.acyclic if visit_inputs is None else visit_inputs,
+        operation_tanh_constant=operation_tanh_constant,
+        initial_bias=_as_biases(initial_bias),
+        fixed_bias=_as_biases(fixed_bias),
     )
     _check(config)
     return _make(config)

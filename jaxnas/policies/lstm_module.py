@@ -10,13 +10,15 @@ import numpy as np
 from flax import nnx
 
 from jaxnas.policies.attention import AnchorAttention, zeros
+from jaxnas.policies.tables import Array
 
 
 class LSTMModule(nnx.Module):
     """A one-layer LSTM with an output head and an embedding table for each kind of decision.
 
-    `G` heads, `A` actions, `E` embedding size, `H` hidden size, `C` context size. The LSTM has no
-    bias (ENAS). A new module holds zeros; `randomize` draws the weights.
+    `G` heads, `A` actions, `E` embedding size, `H` hidden size, `C` context size, `R` visits that
+    are told apart. The LSTM has no bias (ENAS). A new module holds zeros; `randomize` draws the
+    weights.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class LSTMModule(nnx.Module):
         embedding: int,
         hidden: int,
         context_size: int,
+        num_visits: int = 0,
     ):
         """Makes all weights, as zeros."""
         self.start = zeros(embedding)
@@ -36,6 +39,7 @@ class LSTMModule(nnx.Module):
         self.head_kernel = zeros(num_heads, hidden, num_actions)
         self.head_bias = zeros(num_heads, num_actions)
         self.context_kernel = zeros(context_size, embedding) if context_size else None
+        self.visits = zeros(num_visits, embedding) if num_visits else None
         self.attention = AnchorAttention(num_nodes, hidden) if num_nodes else None
 
     def first_input(self, num: int) -> jax.Array:
@@ -47,6 +51,13 @@ class LSTMModule(nnx.Module):
         if self.context_kernel is None or context is None:
             return 0.0
         return context @ self.context_kernel[...]
+
+    def visit_input(self, visit: Array) -> jax.Array | float:
+        """What the number of the visit `[N]` or `[]` adds to the input: `[N, E]` or `[E]`."""
+        if self.visits is None:
+            return 0.0
+        table = self.visits[...]
+        return jax.nn.one_hot(visit, len(table), dtype=table.dtype) @ table
 
     def recur(
         self, inputs: jax.Array, hidden: jax.Array, cell: jax.Array

@@ -32,6 +32,7 @@ class LSTMConfig:
     context_size: int
     init_scale: float
     head_scale: float
+    visit_inputs: bool
     operation_tanh_constant: float | None = None
     initial_bias: Biases = ()
     fixed_bias: Biases = ()
@@ -68,6 +69,7 @@ def make_module(config: LSTMConfig) -> LSTMModule:
         embedding=config.embedding,
         hidden=config.hidden,
         context_size=config.context_size,
+        num_visits=config.tables.num_visits if config.visit_inputs else 0,
     )
 
 
@@ -137,7 +139,8 @@ def _step(
 ) -> tuple[_Carry, Step]:
     """One decision of every walk: `LSTM -> logits -> action -> next input`."""
     kernel, bias, embeddings = weights
-    hidden, cell = module.recur(carry.inputs + context_input, carry.hidden, carry.cell)
+    inputs = carry.inputs + context_input + module.visit_input(row.visit)
+    hidden, cell = module.recur(inputs, carry.hidden, carry.cell)
     slot = slots[row.head]
     logits = head_logits(kernel, bias, hidden, slot)
     if module.attention is not None and carry.anchors is not None:

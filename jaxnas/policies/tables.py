@@ -22,6 +22,7 @@ class Rows(NamedTuple):
     Attributes:
       is_open: `bool [..., A]`, the actions that can be taken.
       head: `int32 [...]`, the output head of the decision.
+      visit: `int32 [...]`, which visit of the decision it is, from 0.
       pointing: `bool [...]`, whether the decision points at nodes.
       nodes: `int32 [..., P]`, the nodes that it points at (`K`, no node, as padding).
       scores: `[..., P, A]`, maps the logits of the nodes to those of the actions.
@@ -32,6 +33,7 @@ class Rows(NamedTuple):
 
     is_open: Array
     head: Array
+    visit: Array
     pointing: Array
     nodes: Array
     scores: Array
@@ -50,6 +52,7 @@ class Tables(NamedTuple):
       num_heads: `G`, one head per decision, or per group.
       step_heads: `int32 [T, M]`, the heads that can be needed at each step.
       slots: `int32 [T, G]`, the position of each head in `step_heads`.
+      num_visits: `R`, the most visits that a decision can get.
       num_nodes: `K`; 0 if no decision points.
     """
 
@@ -59,6 +62,7 @@ class Tables(NamedTuple):
     num_heads: int
     step_heads: np.ndarray
     slots: np.ndarray
+    num_visits: int
     num_nodes: int
 
 
@@ -71,7 +75,8 @@ def make_tables(space: SearchSpace, share_heads: bool, biases: Biases = ()) -> T
     is_open = automaton.next_state != -1
     per_vertex = (heads, *pointers, bias_table(space, biases))
     head, pointing, nodes, scores, picks, made, bias = (x[automaton.vertex] for x in per_vertex)
-    rows = Rows(is_open, head, pointing, nodes, scores, picks, made, bias)
+    visit = automaton.visit
+    rows = Rows(is_open, head, visit, pointing, nodes, scores, picks, made, bias)
     by_step = _states_by_step(automaton.next_state, automaton.max_length)
     step_heads, slots = _step_heads([head[list(states)] for states in by_step], heads.max() + 1)
     together = all(len(states) == 1 for states in by_step)
@@ -79,7 +84,14 @@ def make_tables(space: SearchSpace, share_heads: bool, biases: Biases = ()) -> T
     path = together and not ends_early
     num_nodes = len(space.nodes) if pointing.any() else 0
     return Tables(
-        path, rows, automaton.next_state, int(heads.max()) + 1, step_heads, slots, num_nodes
+        path=path,
+        rows=rows,
+        next_state=automaton.next_state,
+        num_heads=int(heads.max()) + 1,
+        step_heads=step_heads,
+        slots=slots,
+        num_visits=int(automaton.visit.max()) + 1,
+        num_nodes=num_nodes,
     )
 
 

@@ -14,7 +14,7 @@ from jaxnas.config import Config
 from jaxnas.data import Dataset, load
 from jaxnas.runtime import api, compilation_cache, saved_child
 from jaxnas.runtime.configs import config_of_run, load_config
-from jaxnas.runtime.errors import ConfigError, RunError
+from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.overrides import override
 from jaxnas.runtime.report import (
@@ -26,6 +26,7 @@ from jaxnas.runtime.report import (
 )
 from jaxnas.runtime.run_data import ARRAYS, load_dataset
 from jaxnas.runtime.run_folder import CONFIG, read_config
+from jaxnas.runtime.shown_space import find_space, policy_of_run
 from jaxnas.runtime.train import evaluate_saved, read_architecture
 from jaxnas.runtime.train import train as train_child
 
@@ -102,7 +103,7 @@ def export(options: argparse.Namespace) -> None:
 def show(options: argparse.Namespace) -> None:
     """`jaxnas show`."""
     if options.what == "space":
-        _show_space(options.name, options.out)
+        _show_space(options.name, options.run, options.out)
     elif pathlib.Path(options.what).is_dir():
         read_config(options.what)  # Nothing is written into a folder that holds no run.
         write_report(options.what)
@@ -115,13 +116,12 @@ def show(options: argparse.Namespace) -> None:
             _draw(draw_panels(drawing_of_walk(encoded["walk"])), options.out)
 
 
-def _show_space(name: str | None, out: str | None) -> None:
-    if name is None:
-        raise ConfigError("show space: name a config, such as enas_digits.")
-    space = load_config(name).network.build((32, 32, 3), 10).space
+def _show_space(name: str | None, run: str | None, out: str | None) -> None:
+    space = find_space(name, run)
+    chances = None if run is None else policy_of_run(run, space)
     _OUT.print(space.describe(), highlight=False, markup=False)
     if out:
-        _draw(draw_space(space), out)
+        _draw(draw_space(space, chances), out)
 
 
 def _draw(figure: Any, out: str) -> None:

@@ -1,6 +1,7 @@
 """What can be chosen: search spaces as graphs of decisions."""
 
 from jaxnas.spaces.chain import chain
+from jaxnas.spaces.compose import compose
 from jaxnas.spaces.enas_macro import enas_macro
 from jaxnas.spaces.enas_micro import enas_micro
 from jaxnas.spaces.encoding import Choices
@@ -8,7 +9,10 @@ from jaxnas.spaces.errors import SpaceError
 from jaxnas.spaces.graph import END, Decision, SearchSpace
 from jaxnas.spaces.mobilenet import mobilenet
 from jaxnas.spaces.nasbench201 import nasbench201
+from jaxnas.spaces.parts import branch, loop, optional, sequence, within
+from jaxnas.spaces.ranking import rank, unrank
 from jaxnas.spaces.shufflenas import shufflenas
+from jaxnas.spaces.unroll import Unrolled, unroll
 from jaxnas.spaces.walks import Walk
 
 __all__ = [
@@ -17,11 +21,21 @@ __all__ = [
     "END",
     "SearchSpace",
     "SpaceError",
+    "Unrolled",
     "Walk",
+    "branch",
     "chain",
+    "compose",
     "enas_macro",
     "enas_micro",
+    "loop",
     "mobilenet",
     "nasbench201",
+    "optional",
+    "rank",
+    "sequence",
     "shufflenas",
+    "unrank",
+    "unroll",
+    "within",
 ]

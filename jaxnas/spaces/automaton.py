@@ -1,6 +1,6 @@
 """Compiles a graph of decisions to tables of ints in which every loop is unrolled to its cap.
 
-A state is a decision together with how often the decisions of its own loop have been visited, so
+A state is a decision together with how often the capped decisions of its loop were visited, so
 that the table has no cycles and an action at the visit cap is simply absent. Counting, uniform
 sampling, masking and replaying all read the same table. For an acyclic graph a state is a decision.
 """
@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse import csgraph, csr_array
 
 from jaxnas.spaces.errors import SpaceError
+from jaxnas.spaces.visits import enter, visit_number, visit_rules
 
 if TYPE_CHECKING:
     from jaxnas.spaces.graph import Decision
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 MAX_STATES = 200_000
 DONE = -2
 """In `next_state`: the action ends the walk. -1: the action is not there, or would pass a cap."""
-
 _END = "end"
 
 
@@ -34,6 +34,8 @@ class Automaton:
       next_state: `int32 [S, A]`, the state that an action leads to; `DONE` ends the walk, -1 is
         no action.
       vertex: `int32 [S]`, the decision of each state.
+      visit: `int32 [S]`, which visit of its decision a state is, from 0, as the cap counts them;
+        of a decision without a cap, the visits that were counted in its loop before.
       completions: the exact number of walks from each state to the end.
       max_length: the number of steps of the longest walk.
       acyclic: whether no decision can be visited twice.
@@ -41,6 +43,7 @@ class Automaton:
 
     next_state: np.ndarray
     vertex: np.ndarray
+    visit: np.ndarray
     completions: tuple[int, ...]
     max_length: int
     acyclic: bool
@@ -48,18 +51,18 @@ class Automaton:
 
 def compile_graph(name: str, decisions: tuple[Decision, ...], start: str) -> Automaton:
     """Checks a graph and compiles it; raises `SpaceError` naming the decision at fault."""
-    edges = _resolve_edges(name, decisions, start)
+    edges = resolve_edges(name, decisions, start)
     order = {decision.name: i for i, decision in enumerate(decisions)}
-    loops = _loops(name, decisions, edges, order[start])
-    caps = [decision.max_visits for decision in decisions]
-    states, table = _unroll(name, edges, loops, caps, order[start])
+    loops = loops_of(name, decisions, edges, order[start])
+    rules = visit_rules(decisions, loops, edges, order)
+    states, table = _unroll(name, edges, rules, order[start])
     keep, completions, longest = _complete(table)
     if not completions[0]:
         raise SpaceError(f"space {name!r}: no walk reaches the end within the visit caps.")
-    return _build(decisions, states, table, keep, completions, longest)
+    return _build(decisions, states, table, keep, completions, longest, rules)
 
 
-def _resolve_edges(name: str, decisions: tuple[Decision, ...], start: str) -> list[list[int]]:
+def resolve_edges(name: str, decisions: tuple[Decision, ...], start: str) -> list[list[int]]:
     """The target of every action as the index of a decision, or `DONE`."""
     names = [decision.name for decision in decisions]
     repeated = {n for n in names if names.count(n) > 1}
@@ -86,7 +89,9 @@ def _resolve_edges(name: str, decisions: tuple[Decision, ...], start: str) -> li
     return edges
 
 
-def _loops(name: str, decisions: tuple[Decision, ...], edges: list[list[int]], start: int):
+def loops_of(
+    name: str, decisions: tuple[Decision, ...], edges: list[list[int]], start: int
+) -> list[tuple[int, ...]]:
     """The decisions of the loop of each decision (itself alone, outside of loops)."""
     n = len(decisions)
     pairs = [(i, j) for i, targets in enumerate(edges) for j in targets if j != DONE]
@@ -124,15 +129,15 @@ def _check_ends(name, decisions, edges, graph) -> None:
             )
 
 
-def _unroll(name, edges, loops, caps, start):
+def _unroll(name, edges, rules, start):
     """All states `(decision, visits of its loop)` in order of discovery, and their targets."""
-    first = _enter(start, (), None, loops, caps)
+    first = enter(start, (), None, rules)
     states, table = {first: 0}, []
     queue = [first]
     for vertex, visits in queue:
         row = []
         for target in edges[vertex]:
-            state = DONE if target == DONE else _enter(target, visits, vertex, loops, caps)
+            state = DONE if target == DONE else enter(target, visits, vertex, rules)
             if state not in (None, DONE) and state not in states:
                 states[state] = len(states)
                 queue.append(state)
@@ -146,18 +151,6 @@ def _unroll(name, edges, loops, caps, start):
                 "of its loops."
             )
     return queue, table
-
-
-def _enter(target, visits, source, loops, caps):
-    """The state on arriving at `target`, or `None` if its visit cap forbids it."""
-    members = loops[target]
-    if not members:
-        return (target, ())
-    same_loop = source is not None and loops[source] == members
-    counts = list(visits) if same_loop else [0] * len(members)
-    position = members.index(target)
-    counts[position] += 1
-    return (target, tuple(counts)) if counts[position] <= caps[target] else None
 
 
 def _complete(table):
@@ -185,7 +178,7 @@ def _postorder(table):
             stack.extend((target, False) for target in table[state] if target >= 0)
 
 
-def _build(decisions, states, table, keep, completions, longest) -> Automaton:
+def _build(decisions, states, table, keep, completions, longest, rules) -> Automaton:
     position = np.cumsum(keep) - 1
     width = max(len(decision.actions) for decision in decisions)
     rows = []
@@ -193,10 +186,11 @@ def _build(decisions, states, table, keep, completions, longest) -> Automaton:
         if keep[state]:
             kept = [t if t < 0 else (int(position[t]) if keep[t] else -1) for t in row]
             rows.append(kept + [-1] * (width - len(kept)))
-    vertex = [v for (v, _), k in zip(states, keep, strict=True) if k]
+    kept_states = [state for state, k in zip(states, keep, strict=True) if k]
     return Automaton(
         next_state=np.array(rows, np.int32),
-        vertex=np.array(vertex, np.int32),
+        vertex=np.array([v for v, _ in kept_states], np.int32),
+        visit=np.array([visit_number(state, rules) for state in kept_states], np.int32),
         completions=tuple(c for c, k in zip(completions, keep, strict=True) if k),
         max_length=longest[0],
         acyclic=all(not visits for _, visits in states),

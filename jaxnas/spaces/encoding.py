@@ -124,6 +124,11 @@ def describe(space: SearchSpace) -> str:
         leads = (
             "" if target is None else f" -> {target if isinstance(target, str) else list(target)}"
         )
-        cap = f" (at most {decision.max_visits} visits)" if decision.max_visits > 1 else ""
+        per = f" per visit of {decision.per}" if decision.per else ""
+        cap = (
+            f" (at most {decision.max_visits} visits{per})"
+            if (decision.max_visits or 1) > 1
+            else ""
+        )
         lines.append(f"  {decision.name:<{width}}  {' | '.join(decision.actions)}{leads}{cap}")
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnas.spaces import encoding, pointers, walks
+from jaxnas.spaces import encoding, pointers, ranking, space_json, walks
 from jaxnas.spaces.automaton import Automaton, compile_graph
 from jaxnas.spaces.errors import SpaceError
 
@@ -36,7 +36,10 @@ class Decision:
         action points at (`None`: the action points at nothing, as "no skip"). Policies may score
         such actions by attention over the nodes' anchors (ENAS, section 2.1).
       node: the node of the network that is complete once this decision is taken.
-      max_visits: how often one walk may take this decision; more than 1 only matters in a loop.
+      max_visits: how often one walk may take this decision; matters only in a loop. `None`: as
+        often as the other decisions of its loop allow.
+      per: a decision of the same loop; each time a walk takes it, the visits of this one are
+        counted anew: `max_visits=3, per="more_stages"` are three visits in each stage.
       group: decisions of one group ask the same question, so that a policy may share their head.
     """
 
@@ -45,8 +48,9 @@ class Decision:
     next: str | tuple[str, ...] | None = None
     points_at: tuple[str | None, ...] | None = None
     node: str | None = None
-    max_visits: int = 1
+    max_visits: int | None = 1
     group: str | None = None
+    per: str | None = None
 
     def __post_init__(self):
         for field in ("actions", "next", "points_at"):
@@ -162,6 +166,37 @@ class SearchSpace:
         """Yields every architecture as `int32 [T]`, in lexicographic order of actions."""
         return walks.enumerate_walks(self)
 
+    def all_architectures(self, most: int = 1_000_000) -> np.ndarray:
+        """Every architecture, `int32 [count, T]`, in the order of `enumerate`.
+
+        Raises:
+          SpaceError: the space has more than `most` architectures.
+        """
+        return ranking.all_architectures(self, most)
+
+    def rank(self, architecture: Any) -> int:
+        """The position of one architecture `[T]` in the order of `enumerate`, exact at any size.
+
+        `jaxnas.spaces.rank` does many at once in a small space, and under `jit`.
+
+        Raises:
+          SpaceError: the architecture does not fit.
+
+        Example:
+          >>> space = jaxnas.spaces.chain(2, ("conv", "pool"))
+          >>> space.rank([1, 0]), space.unrank(2)
+          (2, array([1, 0], dtype=int32))
+        """
+        return ranking.exact_rank(self, architecture)
+
+    def unrank(self, position: int) -> np.ndarray:
+        """The architecture `int32 [T]` at a position, the inverse of `rank`.
+
+        Raises:
+          SpaceError: the position is not in `[0, count)`.
+        """
+        return ranking.exact_unrank(self, position)
+
     def choices(self, architecture: Any) -> encoding.Choices:
         """The actions of one architecture `[T]` by the name of the decision."""
         return encoding.choices(self, architecture)
@@ -173,6 +208,15 @@ class SearchSpace:
     def decode(self, encoded: Mapping[str, Any]) -> np.ndarray:
         """The architecture `int32 [T]` of an encoding; raises `SpaceError` if it does not fit."""
         return encoding.decode(self, encoded)
+
+    def to_json(self) -> dict[str, Any]:
+        """The space itself as JSON that a person can read; `from_json` is its inverse."""
+        return space_json.to_json(self)
+
+    @classmethod
+    def from_json(cls, encoded: Mapping[str, Any]) -> SearchSpace:
+        """The space of its JSON; raises `SpaceError` where that is not one, or is newer."""
+        return space_json.from_json(encoded)
 
     def describe(self) -> str:
         """A table of the decisions and the size of the space, for people."""
@@ -194,5 +238,5 @@ def _check_decision(decision: Decision) -> None:
                 f"{where}: {field!r} has {len(value)} entries for {len(decision.actions)} "
                 "actions: give one entry per action."
             )
-    if decision.max_visits < 1:
+    if decision.max_visits is not None and decision.max_visits < 1:
         raise SpaceError(f"{where}: 'max_visits' is {decision.max_visits}; it must be >= 1.")

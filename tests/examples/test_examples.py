@@ -39,3 +39,10 @@ def test_ask_tell():
     module = load("ask_tell")
     architecture, reward = module.main(rounds=3)
     assert reward == module.reward(module.SPACE.decode(architecture))
+
+
+def test_graph_space():
+    module = load("graph_space")
+    architecture, accuracy = module.main(rounds=2, epochs=1)
+    best = module.SPACE.decode(architecture)
+    assert accuracy == pytest.approx(module.reward(best, epochs=1))

@@ -29,6 +29,7 @@ OPTIONS = (
     {"share_heads": True},
     {"temperature": 5.0, "tanh_constant": 2.5},
     {"context_size": 3},
+    {"visit_inputs": False},
 )
 
 

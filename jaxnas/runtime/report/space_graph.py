@@ -38,8 +38,9 @@ def drawing_of_space(
     for i, decision in enumerate(space.decisions):
         group = decision.group or "decision"
         label = readable(decision.name)
-        if decision.max_visits > 1:
+        if (decision.max_visits or 1) > 1:
             label += f"\nat most {decision.max_visits} times"
+            label += f"\nper {readable(decision.per)}" if decision.per else ""
         nodes.append({"id": decision.name, "label": label, "kind": "operation", "group": group})
         chances = (probabilities or {}).get(decision.name)
         for target, actions in _targets(space, i, decision).items():
@@ -65,7 +66,7 @@ def _targets(space: SearchSpace, index: int, decision: Decision) -> dict[str, li
 def _label(decision: Decision, actions: Sequence[int], chances: Sequence[float] | None) -> str:
     texts = []
     for action in actions:
-        chance = "" if chances is None else f" {chances[action]:.2f}"
+        chance = "" if chances is None else f" {chances[action]:.0%}"
         # A no-break space keeps an action and its probability on one line.
         texts.append((readable(decision.actions[action]) + chance).replace(" ", "\u00a0"))
     return "\n".join(

@@ -110,8 +110,8 @@ def test_space_as_graph_has_loops_and_labels():
     ]
     assert edges[1:] == [
         ["layer", "more", "conv 3\u00d73 | pool"],
-        ["more", "end", "stop 0.25"],
-        ["more", "layer", "again 0.75"],
+        ["more", "end", "stop 25%"],
+        ["more", "layer", "again 75%"],
     ]
     assert png_bytes(draw_space(space), dpi=50).startswith(PNG)
 
@@ -133,6 +133,17 @@ def test_every_space_can_be_drawn(space):
     width, height = figure.get_size_inches()
     assert width < 12
     assert height < 15
+
+
+def test_inner_loops_say_what_they_are_counted_per():
+    layers = spaces.loop(spaces.Decision("layer", ("a", "b")), at_most=2, more="more_layers")
+    space = spaces.compose("nested", spaces.loop(layers, at_most=3, more="more_stages"))
+    (panel,) = drawing_of_space(space)["panels"]
+    labels = [node["label"] for node in panel["nodes"]]
+    assert labels[1] == "layer"
+    assert labels[2] == "more layers\nat most 2 times\nper more stages"
+    assert labels[3] == "more stages\nat most 3 times"
+    assert "(at most 2 visits per visit of more_stages)" in space.describe()
 
 
 def test_equal_figures_give_equal_files():

@@ -1,0 +1,23 @@
+"""The ready spaces by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from jaxnas.spaces.chain import chain
+from jaxnas.spaces.enas_macro import enas_macro
+from jaxnas.spaces.enas_micro import enas_micro
+from jaxnas.spaces.graph import SearchSpace
+from jaxnas.spaces.mobilenet import mobilenet
+from jaxnas.spaces.nasbench201 import nasbench201
+from jaxnas.spaces.shufflenas import shufflenas
+
+READY: Mapping[str, Callable[[], SearchSpace]] = {
+    "chain": chain,
+    "enas_macro": enas_macro,
+    "enas_micro": enas_micro,
+    "mobilenet": mobilenet,
+    "nasbench201": nasbench201,
+    "shufflenas": shufflenas,
+}
+"""Makes each ready space at the size of its paper."""
