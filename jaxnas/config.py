@@ -18,7 +18,9 @@ from jaxnas.network_configs import (
     EnasMicroConfig,
     NasBench201Config,
     NetworkConfig,
+    ShuffleNasConfig,
 )
+from jaxnas.searcher_config import SearcherConfig
 
 __all__ = [
     "Augmentation",
@@ -33,6 +35,7 @@ __all__ = [
     "OptimizerConfig",
     "SearchConfig",
     "SearcherConfig",
+    "ShuffleNasConfig",
     "TrainConfig",
 ]
 
@@ -131,45 +134,6 @@ class SearchConfig:
         one_of("search", self, "interleave", "epoch", "step")
         executors = ("auto", "host", "compiled", "grouped", "dense", "reference")
         one_of("search", self, "executor", *executors)
-
-
-@dataclasses.dataclass(frozen=True)
-class SearcherConfig:
-    """The algorithm that chooses; see `jaxnas.searchers`.
-
-    The defaults are for the noisy, changing rewards of shared weights; those of
-    `jaxnas.searchers.reinforce` are for a few hundred exact ones.
-
-    Attributes:
-      name: `reinforce`, `evolution` or `random`.
-      learning_rate: Adam's, for `reinforce`.
-      entropy_weight: of the entropy bonus, for `reinforce`.
-      entropy_target: in nats, where the bonus stops, for `reinforce`.
-      baseline_decay: of the moving average, for `reinforce`.
-      hidden: units of the policy's LSTM.
-      temperature: divides the policy's logits; `None` for none.
-      tanh_constant: bounds the policy's logits; `None` for none.
-      share_heads: whether decisions of one group share their head, as in ENAS.
-      population: for `evolution`; the searcher's default if `None`.
-    """
-
-    name: Literal["reinforce", "evolution", "random"] = "reinforce"
-    learning_rate: float = 0.01
-    entropy_weight: float = 1.0
-    entropy_target: float = 4.0
-    baseline_decay: float = 0.9
-    hidden: int = 64
-    temperature: float | None = None
-    tanh_constant: float | None = None
-    share_heads: bool = False
-    population: int | None = None
-
-    def __post_init__(self):
-        one_of("searcher", self, "name", "reinforce", "evolution", "random")
-        real("searcher", self, 0, math.inf, "learning_rate", "temperature", above=True)
-        real("searcher", self, 0, math.inf, "entropy_weight", "entropy_target")
-        real("searcher", self, 0, 1, "baseline_decay")
-        whole("searcher", self, 1, "hidden", "population")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,11 +24,23 @@ def whole(section: str, config: Any, minimum: int, *names: str) -> None:
     """
     for name in names:
         value = getattr(config, name)
-        good = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not _absent(config, name) and not (good and value >= minimum):
+        if not _absent(config, name) and not _is_whole(value, minimum):
             raise ValueError(
                 f"{section}.{name} is {value!r}: give a whole number of {minimum} or more."
             )
+
+
+def whole_numbers(section: str, config: Any, minimum: int, name: str) -> None:
+    """Checks that a field is a tuple of whole numbers, at least one and each at least `minimum`.
+
+    Raises:
+      ValueError: it is not; the message names it.
+    """
+    value = getattr(config, name)
+    if not (isinstance(value, tuple) and value and all(_is_whole(n, minimum) for n in value)):
+        raise ValueError(
+            f"{section}.{name} is {value!r}: give one or more whole numbers of {minimum} or more."
+        )
 
 
 def real(
@@ -70,6 +82,11 @@ def check_batch(field: str, size: int, split: str, available: int) -> None:
             f"{field} is {size}, but the {split} split has {available} images: give {available} "
             "or less."
         )
+
+
+def _is_whole(value: Any, minimum: int) -> bool:
+    good = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return good and value >= minimum
 
 
 def _absent(config: Any, name: str) -> bool:

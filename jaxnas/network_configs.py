@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
-from jaxnas.config_checks import real, whole
+from jaxnas.config_checks import real, whole, whole_numbers
 from jaxnas.supernets import Network, networks
 from jaxnas.supernets.ops.operation import Shape
 
@@ -31,13 +31,19 @@ class ChainConfig:
 
 @dataclasses.dataclass(frozen=True)
 class EnasMicroConfig:
-    """Searched cells; see `jaxnas.supernets.enas_micro`."""
+    """Searched cells; see `jaxnas.supernets.enas_micro`.
+
+    Attributes:
+      final: whether to build the form of the paper's final networks,
+        `jaxnas.supernets.enas_micro_final`.
+    """
 
     kind: Literal["enas_micro"] = "enas_micro"
     cells: int = 6
     nodes: int = 5
     channels: int = 20
     dropout: float = 0.1
+    final: bool = False
 
     def __post_init__(self):
         whole("network", self, 2, "cells")
@@ -46,7 +52,8 @@ class EnasMicroConfig:
 
     def build(self, image_shape: Shape, num_classes: int) -> Network:
         """The network for images of a shape."""
-        return _build(networks.enas_micro, self, image_shape, num_classes)
+        make = networks.enas_micro_final if self.final else networks.enas_micro
+        return _build(make, self, image_shape, num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +63,8 @@ class EnasMacroConfig:
     kind: Literal["enas_macro"] = "enas_macro"
     layers: int = 12
     channels: int = 36
+    widen: bool = False
+    concatenate: bool = False
     dropout: float = 0.1
 
     def __post_init__(self):
@@ -85,10 +94,39 @@ class NasBench201Config:
         return _build(networks.nasbench201, self, image_shape, num_classes)
 
 
+@dataclasses.dataclass(frozen=True)
+class ShuffleNasConfig:
+    """ShuffleNet V2's frame around searched branches; see `jaxnas.supernets.shufflenas`."""
+
+    kind: Literal["shufflenas"] = "shufflenas"
+    nodes: int = 4
+    channels: int = 64
+    depths: tuple[int, ...] = (2, 3, 3)
+    mobile: bool = False
+    head: int = 0
+    dropout: float = 0.1
+
+    def __post_init__(self):
+        if isinstance(self.depths, list):  # from JSON
+            object.__setattr__(self, "depths", tuple(self.depths))
+        whole_numbers("network", self, 1, "depths")
+        whole("network", self, 1, "nodes")
+        whole("network", self, 2, "channels")
+        whole("network", self, 0, "head")
+        real("network", self, 0, 0.99, "dropout")
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return _build(networks.shufflenas, self, image_shape, num_classes)
+
+
 def _build(make: Callable[..., Network], config: Any, image_shape: Shape, num_classes: int):
     options = dataclasses.asdict(config)
     del options["kind"]
+    options.pop("final", None)
     return make(image_shape=image_shape, num_classes=num_classes, **options)
 
 
-NetworkConfig = ChainConfig | EnasMacroConfig | EnasMicroConfig | NasBench201Config
+NetworkConfig = (
+    ChainConfig | EnasMacroConfig | EnasMicroConfig | NasBench201Config | ShuffleNasConfig
+)

@@ -1,6 +1,7 @@
 """Who chooses: distributions over architectures, as pure functions."""
 
 from jaxnas.policies.base import Evaluation, Policy, Sample
+from jaxnas.policies.enas_bias import enas_bias
 from jaxnas.policies.instance import InstancePolicy, instance
 from jaxnas.policies.lstm import lstm
 from jaxnas.policies.masked import masked
@@ -11,6 +12,7 @@ __all__ = [
     "InstancePolicy",
     "Policy",
     "Sample",
+    "enas_bias",
     "instance",
     "lstm",
     "masked",

@@ -9,7 +9,7 @@ per vertex of a graph.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,6 +20,7 @@ from jaxnas.policies import categorical
 from jaxnas.policies.base import Evaluation, Params, Policy, Sample
 from jaxnas.policies.lstm_module import randomize
 from jaxnas.policies.recurrence import LSTMConfig, make_module, run
+from jaxnas.policies.tables import Biases, bias_table, decision_heads
 from jaxnas.spaces import SearchSpace
 
 
@@ -35,6 +36,9 @@ def lstm(
     init_scale: float = 0.1,
     head_scale: float = 1.0,
     visit_inputs: bool | None = None,
+    operation_tanh_constant: float | None = None,
+    initial_bias: Mapping[str, Sequence[float]] | None = None,
+    fixed_bias: Mapping[str, Sequence[float]] | None = None,
 ) -> Policy:
     """Makes an LSTM policy over the walks of `space`.
 
@@ -58,6 +62,11 @@ def lstm(
       visit_inputs: whether the number of the visit is an input too, so that the rounds of a loop,
         which share heads and embeddings, are told apart from the start; by default where a walk
         can take a decision twice.
+      operation_tanh_constant: the bound of decisions that do not point at nodes, where it is not
+        `tanh_constant` (ENAS's code for micro cells: 1.1 and 0.44).
+      initial_bias: by decision, the first value of the learned bias of each of its actions, which
+        is 0 otherwise. Decisions that share a head share it.
+      fixed_bias: by decision, what is added to the bounded logits of its actions for good.
 
     Returns:
       A `Policy` whose parameters are a nested dict of arrays. Equal arguments give functions that
@@ -83,19 +92,30 @@ def lstm(
         init_scale=init_scale,
         head_scale=head_scale,
         visit_inputs=not space.acyclic if visit_inputs is None else visit_inputs,
+        operation_tanh_constant=operation_tanh_constant,
+        initial_bias=_as_biases(initial_bias),
+        fixed_bias=_as_biases(fixed_bias),
     )
     _check(config)
     return _make(config)
+
+
+def _as_biases(given: Mapping[str, Sequence[float]] | None) -> Biases:
+    return tuple((name, tuple(map(float, values))) for name, values in (given or {}).items())
 
 
 def _check(config: LSTMConfig) -> None:
     for name in ("hidden", "embedding"):
         if getattr(config, name) < 1:
             raise ValueError(f"{name!r} is {getattr(config, name)}; it must be >= 1.")
-    for name in ("temperature", "tanh_constant"):
+    for name in ("temperature", "tanh_constant", "operation_tanh_constant"):
         value = getattr(config, name)
         if value is not None and not value > 0:
             raise ValueError(f"{name!r} is {value}; it must be > 0, or None to leave logits as is.")
+    if config.operation_tanh_constant is not None and config.tanh_constant is None:
+        raise ValueError("'operation_tanh_constant' needs a 'tanh_constant': give both.")
+    for biases in (config.initial_bias, config.fixed_bias):
+        bias_table(config.space, biases)
     if config.context_size < 0:
         raise ValueError(f"'context_size' is {config.context_size}; it must be >= 0.")
     if config.tables.num_nodes and config.embedding != config.hidden:
@@ -125,7 +145,13 @@ def _make(config: LSTMConfig) -> Policy:
 @functools.partial(jax.jit, static_argnums=0)
 def _init(config: LSTMConfig, key: jax.Array) -> Params:
     zeros = nnx.to_pure_dict(nnx.state(make_module(config)))
-    return randomize(zeros, key, config.init_scale, config.head_scale)
+    drawn = randomize(zeros, key, config.init_scale, config.head_scale)
+    if not config.initial_bias:
+        return drawn
+    heads = decision_heads(config.space, config.share_heads)
+    given = [config.space.vertex_index[name] for name, _ in config.initial_bias]
+    values = bias_table(config.space, config.initial_bias)[given]
+    return drawn | {"head_bias": drawn["head_bias"].at[heads[given]].set(values)}
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))

@@ -15,7 +15,7 @@ from flax import nnx
 from jaxnas.policies import attention, categorical
 from jaxnas.policies.base import Params, check_context
 from jaxnas.policies.lstm_module import LSTMModule, embed, head_logits
-from jaxnas.policies.tables import Rows, Tables, make_tables
+from jaxnas.policies.tables import Biases, Rows, Tables, make_tables
 from jaxnas.spaces import SearchSpace
 
 
@@ -33,11 +33,14 @@ class LSTMConfig:
     init_scale: float
     head_scale: float
     visit_inputs: bool
+    operation_tanh_constant: float | None = None
+    initial_bias: Biases = ()
+    fixed_bias: Biases = ()
 
     @property
     def tables(self) -> Tables:
         """The tables of the space for this policy."""
-        return make_tables(self.space, self.share_heads)
+        return make_tables(self.space, self.share_heads, self.fixed_bias)
 
 
 class _Carry(NamedTuple):
@@ -144,7 +147,7 @@ def _step(
         pointed, keys = module.attention.read(carry.anchors, row.nodes)
         pointing = module.attention.logits(keys, hidden, row)
         logits = jnp.where(row.pointing[..., None], pointing, logits)
-    log_probs = categorical.open_log_softmax(_squash(config, logits), row.is_open)
+    log_probs = categorical.open_log_softmax(_squash(config, logits, row), row.is_open)
     action = choose(choice, log_probs, row.is_open)
     counts = (carry.state >= 0) & (action >= 0)
     inputs = embed(embeddings, slot, action)
@@ -157,12 +160,16 @@ def _step(
     return carry, _account(action, counts, log_probs, row.is_open)
 
 
-def _squash(config: LSTMConfig, logits: jax.Array) -> jax.Array:
+def _squash(config: LSTMConfig, logits: jax.Array, row: Rows) -> jax.Array:
     if config.temperature is not None:
         logits = logits / config.temperature
     if config.tanh_constant is not None:
-        logits = config.tanh_constant * jnp.tanh(logits)
-    return logits
+        constant: Any = config.tanh_constant
+        if config.operation_tanh_constant is not None:
+            pointing = jnp.asarray(row.pointing)[..., None]
+            constant = jnp.where(pointing, constant, config.operation_tanh_constant)
+        logits = constant * jnp.tanh(logits)
+    return logits + jnp.asarray(row.bias, logits.dtype) if config.fixed_bias else logits
 
 
 def _next_state(tables: Tables, state, action, counts) -> jax.Array:

@@ -12,6 +12,8 @@ from jaxnas.spaces import Decision, SearchSpace
 from jaxnas.spaces.automaton import DONE
 
 Array = jax.Array | np.ndarray
+Biases = tuple[tuple[str, tuple[float, ...]], ...]
+"""Pairs of a decision and one number for each of its actions."""
 
 
 class Rows(NamedTuple):
@@ -26,6 +28,7 @@ class Rows(NamedTuple):
       scores: `[..., P, A]`, maps the logits of the nodes to those of the actions.
       picks: `[..., A, P]`, which node each action points at.
       made: `int32 [...]`, the node that the decision makes (`K` if none).
+      bias: `[..., A]`, what is added to the logits.
     """
 
     is_open: Array
@@ -36,6 +39,7 @@ class Rows(NamedTuple):
     scores: Array
     picks: Array
     made: Array
+    bias: Array
 
 
 class Tables(NamedTuple):
@@ -63,15 +67,16 @@ class Tables(NamedTuple):
 
 
 @functools.lru_cache(maxsize=64)
-def make_tables(space: SearchSpace, share_heads: bool) -> Tables:
+def make_tables(space: SearchSpace, share_heads: bool, biases: Biases = ()) -> Tables:
     """Builds the tables; `share_heads`: decisions of one group share a head."""
     automaton = space.automaton
-    heads = _heads(space, share_heads)
+    heads = decision_heads(space, share_heads)
     pointers = _pointers(space)
     is_open = automaton.next_state != -1
-    per_vertex = (heads, *pointers)
-    head, pointing, nodes, scores, picks, made = (x[automaton.vertex] for x in per_vertex)
-    rows = Rows(is_open, head, automaton.visit, pointing, nodes, scores, picks, made)
+    per_vertex = (heads, *pointers, bias_table(space, biases))
+    head, pointing, nodes, scores, picks, made, bias = (x[automaton.vertex] for x in per_vertex)
+    visit = automaton.visit
+    rows = Rows(is_open, head, visit, pointing, nodes, scores, picks, made, bias)
     by_step = _states_by_step(automaton.next_state, automaton.max_length)
     step_heads, slots = _step_heads([head[list(states)] for states in by_step], heads.max() + 1)
     together = all(len(states) == 1 for states in by_step)
@@ -90,7 +95,28 @@ def make_tables(space: SearchSpace, share_heads: bool) -> Tables:
     )
 
 
-def _heads(space: SearchSpace, share_heads: bool) -> np.ndarray:
+def bias_table(space: SearchSpace, biases: Biases) -> np.ndarray:
+    """The biases of each decision `float32 [V, A]`, zero where none are given.
+
+    Raises:
+      ValueError: an unknown decision, or not one number for each of its actions.
+    """
+    table = np.zeros((len(space.decisions), space.max_actions), np.float32)
+    for name, values in biases:
+        if name not in space.vertex_index:
+            raise ValueError(f"biases are given for {name!r}, which is no decision of the space.")
+        vertex = space.vertex_index[name]
+        actions = space.decisions[vertex].actions
+        if len(values) != len(actions):
+            raise ValueError(
+                f"{len(values)} biases are given for decision {name!r}: give one for each of its "
+                f"{len(actions)} actions."
+            )
+        table[vertex, : len(values)] = values
+    return table
+
+
+def decision_heads(space: SearchSpace, share_heads: bool) -> np.ndarray:
     """The head of each decision, `int32 [V]`."""
     keys: dict[str, int] = {}
     heads = []

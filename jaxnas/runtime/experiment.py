@@ -20,7 +20,7 @@ from jaxnas.config_checks import check_batch
 from jaxnas.data import Dataset
 from jaxnas.derive import Candidates, derive, random_children, rank
 from jaxnas.engine import DeviceData, Engine, SearchState, device_data
-from jaxnas.policies import lstm
+from jaxnas.policies import enas_bias, lstm
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.metrics import MetricsWriter
 from jaxnas.runtime.progress import Progress
@@ -40,20 +40,28 @@ def make_searcher(space: SearchSpace, config: SearcherConfig) -> Searcher:
     if config.name == "evolution":
         given = {} if config.population is None else {"population": config.population}
         return searchers.evolution(space, **given)
+    biases = enas_bias(space)._asdict() if config.convolution_bias else {}
     policy = lstm(
         space,
         hidden=config.hidden,
         temperature=config.temperature,
         tanh_constant=config.tanh_constant,
+        operation_tanh_constant=config.operation_tanh_constant,
         share_heads=config.share_heads,
+        **biases,
     )
     # No memory: with shared weights, what an evaluation says does not hold for good.
     return searchers.reinforce(
         policy,
-        optax.adam(config.learning_rate),
+        optax.adam(config.learning_rate, b1=config.adam_b1, eps=config.adam_epsilon),
         entropy_weight=config.entropy_weight,
         entropy_target=config.entropy_target,
         baseline_decay=config.baseline_decay,
+        normalize_advantage=config.normalize_advantage,
+        baseline_start=config.baseline_start,
+        entropy_in_reward=config.entropy_in_reward,
+        skip_weight=config.skip_weight,
+        skip_target=config.skip_target,
         memory=0,
     )
 

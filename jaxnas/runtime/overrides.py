@@ -117,6 +117,8 @@ def _parse_one(text: str, option: Any) -> Any:
         if text not in typing.get_args(option):
             raise ValueError(text)
         return text
+    if typing.get_origin(option) is tuple:
+        return tuple(_parse_one(part, typing.get_args(option)[0]) for part in text.split(","))
     if option is bool:
         return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
     if option in (int, float, str):
@@ -134,6 +136,8 @@ def _name(hint: Any) -> str:
     for option in _options(hint):
         if typing.get_origin(option) is typing.Literal:
             names.append("one of " + ", ".join(typing.get_args(option)))
+        elif typing.get_origin(option) is tuple:
+            names.append(f"{typing.get_args(option)[0].__name__} values with commas between them")
         else:
             names.append({type(None): "none"}.get(option, getattr(option, "__name__", str(option))))
     return " or ".join(names)

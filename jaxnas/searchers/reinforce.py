@@ -19,10 +19,12 @@ import optax
 
 from jaxnas.policies import Policy, lstm
 from jaxnas.searchers.base import Metrics, Searcher
+from jaxnas.searchers.checks import check_memory, check_numbers
 from jaxnas.searchers.memory import new_memory, new_ones_first, remember
 from jaxnas.searchers.reinforce_state import ReinforceSettings, ReinforceState
 from jaxnas.searchers.replay import replay_updates
 from jaxnas.searchers.rewards import keep_if, new_record, observe
+from jaxnas.searchers.skip_penalty import skip_penalty, skip_steps
 from jaxnas.spaces import SearchSpace
 
 _CANDIDATES = 4
@@ -38,6 +40,9 @@ class _Config:
     memory: int
     replay: int
     replay_updates: int
+    baseline_start: float | None
+    entropy_in_reward: bool
+    has_skip_penalty: bool
 
 
 def reinforce(
@@ -52,6 +57,10 @@ def reinforce(
     memory: int = 256,
     replay: int = 32,
     replay_updates: int = 8,
+    baseline_start: float | None = None,
+    entropy_in_reward: bool = False,
+    skip_weight: float = 0.0,
+    skip_target: float = 0.4,
 ) -> Searcher:
     """Makes a searcher that trains a policy by REINFORCE.
 
@@ -93,6 +102,14 @@ def reinforce(
       memory: how many evaluated architectures to remember; 0 for none, which is REINFORCE alone.
       replay: how many remembered architectures join the new ones in each update.
       replay_updates: how many updates follow each batch, with a memory.
+      baseline_start: the baseline before the first batch, without a memory; the mean of that batch
+        by default (ENAS's code: 0).
+      entropy_in_reward: whether `entropy_weight` times the entropy of each walk is added to its
+        reward, without a gradient of its own, in place of the bonus; without a memory (ENAS's
+        code).
+      skip_weight: of the penalty on the density of skip connections, without a memory (ENAS: 0.8);
+        see `jaxnas/searchers/skip_penalty.py`.
+      skip_target: that density (ENAS: 0.4).
 
     Raises:
       ValueError: a number out of range.
@@ -103,24 +120,23 @@ def reinforce(
     """
     if entropy_weight is None:
         entropy_weight = 0.2 if memory else 1.0
-    if not 0 <= baseline_decay < 1:
-        raise ValueError(f"'baseline_decay' is {baseline_decay}; it must be in [0, 1).")
-    lowest = {"entropy_weight": entropy_weight, "memory": memory, "replay": replay}
-    for name, value in lowest.items():
-        if not value >= 0:
-            raise ValueError(f"{name!r} is {value}; it must be >= 0.")
-    if not reward_scale > 0:
-        raise ValueError(f"'reward_scale' is {reward_scale}; it must be > 0.")
-    if not replay_updates >= 1:
-        raise ValueError(f"'replay_updates' is {replay_updates}; it must be >= 1.")
+    check_memory(memory, replay, replay_updates)
+    check_numbers(baseline_decay, entropy_weight, reward_scale, skip_weight, skip_target)
+    if memory and (baseline_start is not None or entropy_in_reward or skip_weight):
+        raise ValueError("'baseline_start', 'entropy_in_reward' and 'skip_weight' need 'memory=0'.")
     policy = _default_policy(space_or_policy)
+    if skip_weight:
+        skip_steps(policy.space)
     optimizer = _default_optimizer() if optimizer is None else optimizer
     if entropy_target is None:
         entropy_target = min(5.0, 0.6 * math.log(policy.space.count()))
-    settings = (baseline_decay, entropy_weight, entropy_target, reward_scale)
+    penalty = (skip_weight, skip_target)
+    settings = (baseline_decay, entropy_weight, entropy_target, reward_scale, *penalty)
     numbers = tuple(float(x) for x in settings)
     sizes = (memory, replay, replay_updates)
-    return _make(_Config(policy, optimizer, numbers, normalize_advantage, *sizes))
+    start = None if baseline_start is None else float(baseline_start)
+    options = (start, entropy_in_reward, skip_weight > 0)
+    return _make(_Config(policy, optimizer, numbers, normalize_advantage, *sizes, *options))
 
 
 def _default_policy(given: SearchSpace | Policy) -> Policy:
@@ -185,7 +201,8 @@ def _tell(
 ) -> tuple[ReinforceState, Metrics]:
     record, seen, metrics = observe(state.record, architectures, rewards)
     architectures = jnp.asarray(architectures, jnp.int32)
-    advantages, baseline, variance = _advantages(config, state, seen.rewards)
+    shaped = _with_entropy(config, state, architectures, seen.rewards, context)
+    advantages, baseline, variance = _advantages(config, state, shaped)
     new = state._replace(baseline=baseline, variance=variance, updates=state.updates + 1)
     if config.memory and context is None:
         new = new._replace(memory=remember(state.memory, architectures, seen.rewards))
@@ -199,11 +216,20 @@ def _tell(
     return state, metrics | {"baseline": state.baseline} | update_metrics
 
 
+def _with_entropy(config: _Config, state: ReinforceState, architectures, rewards, context):
+    """The rewards `[N]`, with the entropies of the walks where they count as reward."""
+    if not config.entropy_in_reward:
+        return rewards
+    entropy = config.policy.evaluate(state.policy, architectures, context).entropy
+    return rewards + state.settings.entropy_weight * entropy
+
+
 def _advantages(config: _Config, state: ReinforceState, rewards: jax.Array):
     """The advantages `[N]`, and the baseline and the variance after this batch."""
     first = state.updates == 0
     mean = rewards.mean()
-    baseline = jnp.where(first, mean, state.baseline)
+    start = mean if config.baseline_start is None else config.baseline_start
+    baseline = jnp.where(first, start, state.baseline)
     centred = rewards - baseline
     spread = jnp.mean(centred**2)
     decay = state.settings.baseline_decay
@@ -217,7 +243,7 @@ def _advantages(config: _Config, state: ReinforceState, rewards: jax.Array):
 
 def _update(config: _Config, state: ReinforceState, architectures, advantages, context):
     """One update by the new batch alone."""
-    gradient_fn = jax.grad(functools.partial(_loss, config.policy), has_aux=True)
+    gradient_fn = jax.grad(functools.partial(_loss, config), has_aux=True)
     gradient, entropy = gradient_fn(
         state.policy, architectures, advantages, state.settings, context
     )
@@ -231,10 +257,15 @@ def _update(config: _Config, state: ReinforceState, architectures, advantages, c
     return state._replace(policy=policy, optimizer=optimizer), metrics
 
 
-def _loss(policy: Policy, params, architectures, advantages, settings, context):
+def _loss(config: _Config, params, architectures, advantages, settings, context):
     """The loss whose gradient is REINFORCE's, and the mean entropy of the policy."""
-    evaluation = policy.evaluate(params, architectures, context)
+    evaluation = config.policy.evaluate(params, architectures, context)
     entropy = evaluation.entropy.mean()
     gain = jnp.mean(advantages * evaluation.log_prob)
-    gain += settings.entropy_weight * jnp.minimum(entropy, settings.entropy_target)
+    if not config.entropy_in_reward:
+        gain += settings.entropy_weight * jnp.minimum(entropy, settings.entropy_target)
+    if config.has_skip_penalty:
+        space, probabilities = config.policy.space, evaluation.probabilities
+        penalty = skip_penalty(space, probabilities, settings.skip_target)
+        gain -= settings.skip_weight * penalty.mean()
     return -gain, entropy

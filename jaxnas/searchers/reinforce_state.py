@@ -20,6 +20,8 @@ class ReinforceSettings(NamedTuple):
     entropy_weight: jax.Array
     entropy_target: jax.Array
     reward_scale: jax.Array
+    skip_weight: jax.Array
+    skip_target: jax.Array
 
 
 class ReinforceState(NamedTuple):

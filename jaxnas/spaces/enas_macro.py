@@ -20,6 +20,43 @@ OPERATIONS = (
 )
 
 
+PUBLISHED = tuple(
+    int(digit)
+    for layer in (
+        "0",
+        "30",
+        "010",
+        "2001",
+        "20000",
+        "311010",
+        "2000001",
+        "20110111",
+        "101110101",
+        "0000000000",
+        "20000010000",
+        "010011000011",
+        "2010000010110",
+        "10010001110101",
+        "011010100000100",
+        "2001000000010101",
+        "20100010011110010",
+        "200001010100101001",
+        "3011010000010101000",
+        "30110000000001100001",
+        "010010110001000001100",
+        "3010110010110110100100",
+        "01010100000000101001000",
+        "011000111010001010011000",
+    )
+    for digit in layer
+)
+"""The 24 layers that the authors found, an architecture of `enas_macro(24)`.
+
+Each line is one layer: its operation, then its skip bits. Source: the authors'
+`scripts/cifar10_macro_final.sh`.
+"""
+
+
 def enas_macro(layers: int = 12, operations: Sequence[str] = OPERATIONS) -> SearchSpace:
     """The space of chains of `layers` layers with any skip connections.
 

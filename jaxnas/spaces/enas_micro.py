@@ -43,6 +43,27 @@ def enas_micro(
     return SearchSpace("enas_micro", tuple(decisions))
 
 
+def from_authors_code(code: Sequence[int]) -> tuple[int, ...]:
+    """An architecture of `enas_micro` from the ints that the authors' code writes cells as.
+
+    For each node the code has `input_1`, `op_1`, `input_2`, `op_2`; a walk takes both inputs first.
+
+    Args:
+      code: four ints per node, both cells one after the other.
+
+    Raises:
+      ValueError: the number of ints is no multiple of 4.
+
+    Example:
+      >>> from_authors_code(AUTHORS_CELLS)[:8]
+      (0, 0, 2, 0, 0, 0, 4, 1)
+    """
+    if len(code) % 4:
+        raise ValueError(f"the code has {len(code)} ints; give 4 for each node.")
+    nodes = (code[i : i + 4] for i in range(0, len(code), 4))
+    return tuple(int(x) for i1, op1, i2, op2 in nodes for x in (i1, i2, op1, op2))
+
+
 def _node(cell: str, i: int, operations: Sequence[str]) -> list[Decision]:
     inputs = tuple(str(j) for j in range(i))
     points_at = tuple(f"{cell}/{j}" for j in range(i))
@@ -54,3 +75,13 @@ def _node(cell: str, i: int, operations: Sequence[str]) -> list[Decision]:
     first = Decision(f"{where}/op_1", tuple(operations), group="operation")
     second = Decision(f"{where}/op_2", tuple(operations), node=where, group="operation")
     return [*pointing, first, second]
+
+
+AUTHORS_CELLS = (
+    *(0, 2, 0, 0, 0, 4, 0, 1, 0, 4, 1, 1, 1, 0, 0, 1, 0, 2, 1, 1),
+    *(1, 0, 1, 0, 0, 3, 0, 2, 1, 1, 3, 1, 1, 0, 0, 4, 0, 3, 1, 1),
+)
+"""The cells that the authors found, as their `scripts/cifar10_micro_final.sh` writes them."""
+
+PUBLISHED = from_authors_code(AUTHORS_CELLS)
+"""The cells that the authors found, an architecture of `enas_micro()`."""

@@ -14,9 +14,12 @@ from jaxnas.supernets.networks import (
     chain,
     enas_macro,
     enas_micro,
+    enas_micro_final,
     mobilenet,
     mobilenet_v2,
     nasbench201,
+    shufflenas,
+    shufflenet_v2,
 )
 from jaxnas.supernets.noise import Noise
 from jaxnas.supernets.plan import Plan, Work, make_plan
@@ -43,6 +46,7 @@ __all__ = [
     "count_parameters",
     "enas_macro",
     "enas_micro",
+    "enas_micro_final",
     "inherit",
     "make_plan",
     "make_routing",
@@ -50,5 +54,7 @@ __all__ = [
     "mobilenet_v2",
     "nasbench201",
     "ops",
+    "shufflenas",
+    "shufflenet_v2",
     "standalone",
 ]

@@ -11,7 +11,14 @@ from jaxnas.runtime.configs import config_names, config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.overrides import from_values
 
-SHIPPED = ["enas_digits", "enas_macro_cifar10", "enas_micro_cifar10", "nasbench201_cifar10"]
+SHIPPED = [
+    "enas_digits",
+    "enas_macro_cifar10",
+    "enas_micro_cifar10",
+    "nasbench201_cifar10",
+    "shufflenas_cifar10",
+    "shufflenas_digits",
+]
 
 
 def test_what_is_shipped():

@@ -42,6 +42,17 @@ def test_only_what_is_named_changes_and_the_last_wins():
     assert changed == dataclasses.replace(tiny_config(), train=train)
 
 
+def test_several_numbers_stand_between_commas():
+    config = load_config("shufflenas_digits")
+    assert override(config, ["network.depths=1,2,3"]).network.depths == (1, 2, 3)
+    for text, message in (
+        ("1,two", "network.depths=1,two: give int values with commas between them"),
+        ("1,0", r"network\.depths is \(1, 0\): give one or more whole numbers of 1 or more"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            override(config, [f"network.depths={text}"])
+
+
 def test_a_final_network_can_be_left_out():
     config = load_config("enas_micro_cifar10")
     assert override(config, ["final_network=none"]).final_network is None

@@ -19,6 +19,7 @@ from jaxnas.spaces import (
     mobilenet,
     nasbench201,
     optional,
+    shufflenas,
 )
 
 AB = ("a", "b")
@@ -47,4 +48,5 @@ SPACES = {
     "iterative": Sizes(iterative(8), iterative(2)),
     "mobilenet": Sizes(mobilenet(), mobilenet(2, AB)),
     "nasbench201": Sizes(nasbench201(), nasbench201()),
+    "shufflenas": Sizes(shufflenas(), shufflenas(2, AB)),
 }

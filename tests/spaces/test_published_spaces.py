@@ -1,6 +1,11 @@
 """The ready spaces have the sizes and shapes of their papers."""
 
-from jaxnas.spaces import chain, enas_macro, enas_micro, nasbench201
+import pytest
+
+from jaxnas.spaces import chain, enas_macro, enas_micro, nasbench201, shufflenas
+from jaxnas.spaces.enas_macro import PUBLISHED as LAYERS
+from jaxnas.spaces.enas_micro import PUBLISHED as CELLS
+from jaxnas.spaces.enas_micro import from_authors_code
 
 
 def test_enas_macro_has_1_606e29_architectures():
@@ -37,6 +42,26 @@ def test_enas_micro_has_5_06e12_cells():
     assert [len(d.actions) for d in inputs[:10]] == [2, 2, 3, 3, 4, 4, 5, 5, 6, 6]
 
 
+def test_the_published_micro_cells_decode():
+    space = enas_micro()
+    encoded = dict(space.encode(CELLS)["walk"])
+    first = [encoded[f"normal/2/{name}"] for name in ("input_1", "op_1", "input_2", "op_2")]
+    assert first == ["0", "avg_pool_3x3", "0", "separable_3x3"]
+    last = [encoded[f"reduction/6/{name}"] for name in ("input_1", "op_1", "input_2", "op_2")]
+    assert last == ["0", "max_pool_3x3", "1", "separable_5x5"]
+    with pytest.raises(ValueError, match="the code has 3 ints; give 4 for each node"):
+        from_authors_code([0, 1, 2])
+
+
+def test_the_published_macro_layers_decode():
+    encoded = dict(enas_macro(24).encode(LAYERS)["walk"])
+    operations = [encoded[f"layer_{i}/op"] for i in range(4)]
+    assert operations == ["conv_3x3", "separable_5x5", "conv_3x3", "conv_5x5"]
+    skips = [encoded[f"layer_5/skip_{s}"] for s in ("stem", *(f"layer_{i}" for i in range(4)))]
+    assert skips == ["yes", "yes", "no", "yes", "no"]
+    assert not {"avg_pool_3x3", "max_pool_3x3"} & set(encoded.values())
+
+
 def test_nasbench201_has_15625_cells():
     space = nasbench201()
     assert space.count() == 15625
@@ -50,3 +75,12 @@ def test_chain():
     space = chain(3, ("a", "b", "c", "d"))
     assert space.count() == 64
     assert chain().count() == 5**12
+
+
+def test_shufflenas_has_25_to_the_power_of_its_nodes():
+    space = shufflenas()
+    assert space.count() == 25**4
+    assert [d.name for d in space.decisions] == [
+        f"{cell}/node_{i}" for cell in ("normal", "reduction") for i in range(4)
+    ]
+    assert shufflenas(nodes=2, cells=("normal",)).count() == 25

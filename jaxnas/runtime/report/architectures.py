@@ -16,6 +16,7 @@ MICRO = re.compile(r"(.+)/(\d+)/(input|op)_([12])")
 MACRO = re.compile(r"layer_(\d+)/(op|skip_.+)")
 CELL_EDGE = re.compile(r"edge_(\d+)_(\d+)")
 LAYER = re.compile(r"layer_(\d+)")
+SHUFFLE = re.compile(r"(normal|reduction)/node_(\d+)")
 
 
 def drawing_of(space: SearchSpace, architecture: Any) -> dict[str, Any]:
@@ -39,7 +40,13 @@ def drawing_of(space: SearchSpace, architecture: Any) -> dict[str, Any]:
 
 def drawing_of_walk(walk: Walk) -> dict[str, Any]:
     """The content of `drawing.json` for the pairs `[decision, action]` of an encoded walk."""
-    forms = ((MICRO, _micro), (MACRO, _macro), (CELL_EDGE, _cell_edges), (LAYER, _layers))
+    forms = (
+        (MICRO, _micro),
+        (MACRO, _macro),
+        (CELL_EDGE, _cell_edges),
+        (LAYER, _layers),
+        (SHUFFLE, _shuffle),
+    )
     for pattern, draw in forms:
         if walk and all(pattern.fullmatch(name) for name, _ in walk):
             return {"panels": draw({str(name): str(action) for name, action in walk})}
@@ -105,6 +112,27 @@ def _layers(chosen: Mapping[str, str], source: str = "input") -> list[dict[str, 
     nodes.append(_node("output", "output", "output"))
     edges = [[a["id"], b["id"]] for a, b in itertools.pairwise(nodes)]
     return [{"title": "network", "nodes": nodes, "edges": edges}]
+
+
+def _shuffle(chosen: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The two branches of each kind of unit, joined."""
+    units: dict[str, list[str]] = {}
+    for name, op in chosen.items():
+        units.setdefault(name.partition("/")[0], []).append(op)
+    return [_shuffle_unit(unit, operations) for unit, operations in units.items()]
+
+
+def _shuffle_unit(unit: str, operations: Sequence[str]) -> dict[str, Any]:
+    labels, kept = [readable(op) for op in operations], "kept half"
+    if unit == "reduction":
+        labels[0], kept = f"{labels[0]}, stride 2", readable("depthwise_3x3, stride 2")
+    nodes = [_node("input", "input", "input"), _node("kept", kept, "sum")]
+    pairs = zip(labels, operations, strict=True)
+    branch = [_node(f"node_{i}", label, group=op) for i, (label, op) in enumerate(pairs)]
+    output = _node("output", "concatenate, shuffle", "output")
+    names = ["input", *(node["id"] for node in branch), "output"]
+    edges = [["input", "kept"], ["kept", "output"], *map(list, itertools.pairwise(names))]
+    return {"title": f"{unit} unit", "nodes": [*nodes, *branch, output], "edges": edges}
 
 
 def _path(walk: Walk) -> dict[str, Any]:

@@ -8,7 +8,7 @@ concatenation followed by one 1 x 1 convolution; a reduction cell halves its inp
 Three details differ from the code: both inputs of a reduction cell are the outputs of the two cells
 before it, as in the paper and in the code's final networks (its search halves the last output
 twice); the classifier has a bias; and the auxiliary head, whose own weights the code never trains,
-is left out.
+is left out. `enas_micro_final.py` is the form of the code's final networks.
 """
 
 from __future__ import annotations
@@ -63,9 +63,7 @@ def enas_micro(
     Raises:
       ValueError: the image cannot be halved twice, or fewer than two classes or cells.
     """
-    if cells < 2:
-        raise ValueError(f"network 'enas_micro': cells is {cells}; at least 2 are needed.")
-    kinds = _kinds(cells)
+    kinds = cell_kinds("enas_micro", cells)
     check_image("enas_micro", image_shape, num_classes, kinds.count("reduction"))
     table = OperationTable()
     before = shape = table.add("stem", conv_bn(3 * channels), image_shape)
@@ -98,8 +96,18 @@ def enas_micro(
     return Network("enas_micro", space, tuple(image_shape), num_classes, table, describe)
 
 
-def _kinds(cells: int) -> list[str]:
-    """The kinds of all cells in order: reductions after one and two thirds of the normal cells."""
+def cell_kinds(name: str, cells: int) -> list[str]:
+    """The kinds of all cells in order: reductions after one and two thirds of the normal cells.
+
+    Args:
+      name: the network, for the message.
+      cells: normal cells.
+
+    Raises:
+      ValueError: fewer than two cells.
+    """
+    if cells < 2:
+        raise ValueError(f"network {name!r}: cells is {cells}; at least 2 are needed.")
     kinds = ["normal"] * cells
     kinds.insert(2 * cells // 3, "reduction")
     kinds.insert(cells // 3, "reduction")

@@ -1,5 +1,6 @@
 """Operations: pairs of pure functions `init` and `apply`."""
 
+from jaxnas.supernets.ops.channels import ChannelShuffle, Concatenate, Split
 from jaxnas.supernets.ops.composition import FactorizedReduction, Residual, Sequential
 from jaxnas.supernets.ops.context import Context
 from jaxnas.supernets.ops.operation import FromNNX, Function, Identity, Operation, Zero, from_nnx
@@ -25,10 +26,13 @@ from jaxnas.supernets.ops.published import (
     separable_conv,
     separable_conv_twice,
 )
+from jaxnas.supernets.ops.subsample import Subsample
 
 __all__ = [
     "AvgPool",
     "BatchNorm",
+    "ChannelShuffle",
+    "Concatenate",
     "Context",
     "Convolution",
     "Depthwise",
@@ -46,6 +50,8 @@ __all__ = [
     "Relu6",
     "Residual",
     "Sequential",
+    "Split",
+    "Subsample",
     "Zero",
     "classifier",
     "conv_bn",

@@ -32,10 +32,11 @@ def relu_conv_bn(
     return Sequential((Relu(), Convolution(channels, kernel, stride), BatchNorm(affine)))
 
 
-def separable_conv_twice(channels: int, kernel: int) -> Operation:
+def separable_conv_twice(channels: int, kernel: int, stride: int = 1) -> Operation:
     """(ReLU, depthwise, 1 x 1, batch normalisation) twice: ENAS micro's separable convolution."""
-    once = (Relu(), Depthwise(kernel), Convolution(channels, 1), BatchNorm())
-    return Sequential(once + once)
+    project = (Convolution(channels, 1), BatchNorm())
+    first = (Relu(), Depthwise(kernel, stride), *project)
+    return Sequential((*first, Relu(), Depthwise(kernel), *project))
 
 
 def separable_conv(channels: int, kernel: int, stride: int = 1) -> Operation:

@@ -60,6 +60,21 @@ def test_cell_edges_carry_their_operation():
     assert [node["kind"] for node in panel["nodes"]] == ["input", "sum", "output"]
 
 
+def test_units_are_drawn_with_both_branches():
+    walk = [["normal/node_0", "identity"], ["normal/node_1", "max_pool_3x3"]]
+    walk += [["reduction/node_0", "separable_3x3"], ["reduction/node_1", "identity"]]
+    normal, reduction = drawing_of_walk(walk)["panels"]
+    assert (normal["title"], reduction["title"]) == ("normal unit", "reduction unit")
+    edges = [["input", "kept"], ["kept", "output"], ["input", "node_0"], ["node_0", "node_1"]]
+    assert normal["edges"] == reduction["edges"] == [*edges, ["node_1", "output"]]
+    labels = [node["label"] for node in normal["nodes"]]
+    assert labels == ["input", "kept half", "identity", "max pool 3\u00d73", "concatenate, shuffle"]
+    assert [node["label"] for node in reduction["nodes"]][1:3] == [
+        "depthwise 3\u00d73, stride 2",
+        "separable 3\u00d73, stride 2",
+    ]
+
+
 def test_chain_is_a_path():
     (panel,) = drawing_of_walk([["layer_0", "conv"], ["layer_1", "skip"]])["panels"]
     assert [node["label"] for node in panel["nodes"]] == ["input", "0: conv", "1: skip", "output"]
@@ -102,7 +117,14 @@ def test_space_as_graph_has_loops_and_labels():
 
 
 @pytest.mark.parametrize(
-    "space", [spaces.enas_micro(), spaces.enas_macro(), spaces.nasbench201(), spaces.chain(30)]
+    "space",
+    [
+        spaces.enas_micro(),
+        spaces.enas_macro(),
+        spaces.nasbench201(),
+        spaces.shufflenas(),
+        spaces.chain(30),
+    ],
 )
 def test_every_space_can_be_drawn(space):
     architecture = np.asarray(space.sample(jax.random.key(0), 1))[0]

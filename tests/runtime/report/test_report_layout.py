@@ -29,6 +29,7 @@ SPACES = {
     "macro": spaces.enas_macro(),
     "macro_24": spaces.enas_macro(24),
     "nasbench201": spaces.nasbench201(),
+    "shufflenas": spaces.shufflenas(),
     "chain": spaces.chain(),
     "long_chain": spaces.chain(60),
     "loop": LOOP,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas.supernets import Noise, Supernet, chain, enas_macro, enas_micro, nasbench201
+from jaxnas.supernets import Noise, Supernet, chain, enas_macro, enas_micro, nasbench201, shufflenas
 
 pytestmark = pytest.mark.usefixtures("exact")
 
@@ -19,6 +19,7 @@ NETWORKS = {
     "nasbench201_not_affine": lambda: nasbench201(**IMAGE, cells=1, channels=2, affine=False),
     "enas_macro": lambda: enas_macro(**IMAGE, layers=3, channels=2, dropout=0.3),
     "enas_micro": lambda: enas_micro(**IMAGE, cells=2, nodes=2, channels=2, dropout=0.3),
+    "shufflenas": lambda: shufflenas(**IMAGE, nodes=2, channels=4, depths=(2,), dropout=0.3),
 }
 # Children that stress the plan: nothing, the input alone, everything equal.
 ADVERSARIAL = {
@@ -30,6 +31,8 @@ ADVERSARIAL = {
         [1, 1, 2, 3, 1, 1, 3, 2] * 2,
         [0, 0, 2, 2, 2, 2, 2, 2] * 2,
     ],
+    # One stage has no reduction unit: the last two choices do not matter.
+    "shufflenas": [[4, 4, 4, 4], [2, 2, 3, 4], [4, 0, 1, 1], [4, 0, 2, 2]],
 }
 
 

@@ -14,9 +14,10 @@ from jaxnas.supernets import (
     make_plan,
     nasbench201,
     ops,
+    shufflenas,
 )
 
-BUILDERS = (chain, enas_macro, enas_micro, nasbench201)
+BUILDERS = (chain, enas_macro, enas_micro, nasbench201, shufflenas)
 
 
 @pytest.mark.parametrize("build", BUILDERS)
