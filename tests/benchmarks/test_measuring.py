@@ -52,16 +52,6 @@ def test_samples_are_reproducible_and_peaked_ones_are_alike():
     assert (share > 0.85).all()  # Five actions: the favourite has mass 0.93.
 
 
-def test_the_largest_values_alive():
-    from throughput_cases.memory_case import largest_alive
-
-    network = chain(**IMAGE, layers=2, channels=2, reductions=())
-    # One path: an operation's input and output, 32 numbers each, are alive together.
-    assert largest_alive(make_plan(network, [[0, 0]])) == 64
-    # Two children part at the second layer: both read the first layer's output. Logits are kept.
-    assert largest_alive(make_plan(network, [[0, 0], [0, 1]])) == 64 + 3
-
-
 def test_the_roofline_takes_the_slower_of_arithmetic_and_memory():
     from measuring.roofline import roofline_seconds
 
