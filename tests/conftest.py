@@ -10,6 +10,16 @@ os.environ.setdefault("JAXNAS_CACHE", "off")
 jax.config.update("jax_num_cpu_devices", int(os.environ.get("JAXNAS_TEST_DEVICES", "2")))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def programs_of_one_file():
+    """Drops compiled programs after each file.
+
+    Each holds mappings of memory, of which Linux gives a process 65,530; past them XLA crashes.
+    """
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def float64():
     """Runs a test in double precision."""

@@ -79,7 +79,8 @@ class Case:
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def case(request, exact):
-    return Case(request.param)
+    yield Case(request.param)
+    jax.clear_caches()  # Four executors of one network compile many programs.
 
 
 def assert_equal(ours, expected):
