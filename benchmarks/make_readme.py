@@ -16,9 +16,10 @@ measures.
 """
 COLUMNS = {
     "throughput": (
-        *("case", "threads", "clock", "seconds", "children_per_second"),
+        *("case", "threads", "clock", "samples", "seconds", "children_per_second"),
         *("ratio_tuned", "ratio_same_plan", "ratio_untuned", "ratio_per_image", "ratio_two_calls"),
         *("useful_share_of_peak", "gflop_raw", "gflop_live", "gflop_unique"),
+        *("distinct_share",),
         *("compile_seconds", "process_peak_mb", "values_alive_mb"),
     ),
 }

@@ -3,11 +3,18 @@
 Both sides have the same shared weights, children and minibatch, the same cores and the same
 allocator settings; results are compared before anything is timed, and the benchmark ends where
 they differ. Contenders take turns; a figure is the ratio of medians to *tuned* PyTorch (one child
-at a time, channels last), with the 95% interval over repeats (bootstrap of pairs). With one thread
-the clock is process time on one core, with two elapsed time. Untuned PyTorch, which is slow, runs
-where A = 8; two threads where A = 8 and for the summary's cases. Peaked children come of a policy
-whose every decision has 0.25 of the uniform entropy (`measuring/samples.py`). PyTorch driven by the
-same plan shows what of the gain is the plan's. Needs the extra `bench`.
+at a time, channels last), with the 95% interval over repeats (bootstrap of pairs).
+
+The figures of the summary are those of two cores, by elapsed time: PyTorch splits each operation
+over its two threads, jaxnas computes two applications at once, as its host executor does by itself.
+Those of one core, by process time, have the suffix `_1_core`. Untuned PyTorch, which is slow, runs
+where A = 8, on one core. PyTorch driven by the same plan shows what of the gain is the plan's.
+
+Peaked children come of a policy whose every decision has 0.25 of the uniform entropy around one
+uniform child (`measuring/samples.py`). What they share depends on that child, so the summary's
+cases have several samples (seeds `--seed` and the next ones): figures are geometric means, and
+`distinct_share` lists what of the children's arithmetic is distinct in each. Needs the extra
+`bench`.
 
     python benchmarks/throughput.py --json benchmarks/results/throughput.json
     python benchmarks/throughput.py --only nb201_forward --threads 1
@@ -53,13 +60,10 @@ def run_memory(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def make_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The ratios to tuned PyTorch by case: with one thread, and as `..._2_threads` with two."""
+    """The ratios to tuned PyTorch by case: on two cores, and as `..._1_core` on one."""
     found = {(row["case"], row["threads"]): row.get("ratio_tuned") for row in rows}
-    summary = {name: found[name, 1] for name in SUMMARY if (name, 1) in found}
-    for name in SUMMARY:
-        if (name, 2) in found:
-            summary[f"{name}_2_threads"] = found[name, 2]
-    return summary
+    summary = {name: found[name, 2] for name in SUMMARY if (name, 2) in found}
+    return summary | {f"{name}_1_core": found[name, 1] for name in SUMMARY if (name, 1) in found}
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 from measuring.machine import bandwidth, matmul_peak, peak_memory_mb
 from measuring.processes import run_worker
 from measuring.samples import draw
-from measuring.timing import Times, interleave, ratio
+from measuring.timing import Times, interleave, mean_ratio, ratio
 
 __all__ = [
     "Times",
@@ -11,6 +11,7 @@ __all__ = [
     "draw",
     "interleave",
     "matmul_peak",
+    "mean_ratio",
     "peak_memory_mb",
     "ratio",
     "run_worker",

@@ -32,7 +32,7 @@ class Case:
       network: a name of `networks.make_network`.
       sample: `uniform` or `peaked`.
       children: `A`.
-      seconds: the time for its repeats, of which there are 5 at least and 15 at most.
+      samples: how many samples of children, of one seed each; what they share varies.
     """
 
     name: str
@@ -41,7 +41,12 @@ class Case:
     network: str
     sample: str = "uniform"
     children: int = 0
-    seconds: float = 12.0
+    samples: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """The time for the repeats of one sample, of which there are 5 at least and 15 at most."""
+        return 6.0 if self.samples == 1 else 3.0
 
     @property
     def untuned(self) -> bool:
@@ -50,13 +55,15 @@ class Case:
 
     @property
     def threads(self) -> tuple[int, ...]:
-        """1 thread for all cases; 2 for the summary's and those of `A = 8`."""
-        return (1, 2) if self.name in SUMMARY or self.untuned else (1,)
+        """1 thread for all cases, 2 for the summary's as well."""
+        return (1, 2) if self.name in SUMMARY else (1,)
 
 
-def _searched(network: str, mode: str, sample: str, children: int, seconds: float = 12.0) -> Case:
+def _searched(network: str, mode: str, sample: str, children: int) -> Case:
     name = f"{network}_{mode}_{sample}_{children}"
-    return Case(name, f"{network}_{mode}", mode, network, sample, children, seconds)
+    several = 3 if network == "micro" or sample == "uniform" else 5
+    samples = several if name in SUMMARY else 1
+    return Case(name, f"{network}_{mode}", mode, network, sample, children, samples)
 
 
 _BOTH = ("uniform", "peaked")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from measuring import Times, interleave, peak_memory_mb, ratio
+from measuring import Times, interleave, mean_ratio, peak_memory_mb
 
 OURS = "jaxnas"
 TOLERANCE = 2e-3
@@ -55,7 +55,7 @@ class ResultsDifferError(Exception):
 
 def compete(
     name: str,
-    contenders: dict[str, Contender],
+    samples: Iterable[dict[str, Contender]],
     seconds: float,
     options: Options,
     tolerance: float = TOLERANCE,
@@ -64,14 +64,53 @@ def compete(
 
     Args:
       name: of the case, for messages.
-      contenders: by name, `jaxnas` first.
-      seconds: the time for the repeats.
+      samples: for each sample of children the contenders by name, `jaxnas` first.
+      seconds: the time for the repeats of one sample.
       options: of the process.
       tolerance: how far results may be apart.
+
+    Returns:
+      Seconds are means over the samples, ratios geometric means.
 
     Raises:
       ResultsDifferError: results are not equal to float tolerance.
     """
+    limits = {"least": 2, "most": 2} if options.quick else {}
+    taken: list[dict[str, Times]] = []
+    difference, compiled = 0.0, []
+    for contenders in samples:
+        apart, first = _check(name, contenders, tolerance)
+        runs = {contender: c.run for contender, c in contenders.items()}
+        taken.append(interleave(runs, seconds=seconds, **limits))
+        difference = max(difference, apart)
+        compiled.append(first - float(np.median(taken[-1][OURS].wall)))
+    return _columns(name, taken, options) | {
+        "compile_seconds": max(0.0, compiled[0]),
+        "largest_difference": difference,
+        "process_peak_mb": peak_memory_mb(),
+    }
+
+
+def _columns(name: str, taken: list[dict[str, Times]], options: Options) -> dict[str, Any]:
+    chosen = [{c: _clock(t, options) for c, t in times.items()} for times in taken]
+    ours = [times[OURS] for times in chosen]
+    columns: dict[str, Any] = {
+        "case": name,
+        "threads": options.threads,
+        "clock": "cpu" if options.threads == 1 else "wall",
+        "samples": len(taken),
+        "repeats": min(map(len, ours)),
+        "seconds": float(np.mean([np.median(t) for t in ours])),
+    }
+    for peer in taken[0]:
+        if peer != OURS:
+            columns[f"ratio_{peer}"] = mean_ratio([(t[peer], t[OURS]) for t in chosen])
+    wall = mean_ratio([(t["tuned"].wall, t[OURS].wall) for t in taken])
+    return columns | {"wall_ratio_tuned": wall["value"]}
+
+
+def _check(name: str, contenders: dict[str, Contender], tolerance: float) -> tuple[float, float]:
+    """How far results are apart, and the seconds of the first call of jaxnas, which compiles."""
     first, compiled = _first_results(contenders)
     difference = 0.0
     for peer, result in first.items():
@@ -79,26 +118,7 @@ def compete(
         if not apart <= tolerance:
             raise ResultsDifferError(f"{name}: {peer} differs from jaxnas by {apart:.2g}.")
         difference = max(difference, apart)
-    del first
-    limits = {"least": 2, "most": 2} if options.quick else {}
-    runs = {contender: c.run for contender, c in contenders.items()}
-    times = interleave(runs, seconds=seconds, **limits)
-    chosen = {contender: _clock(t, options) for contender, t in times.items()}
-    ours = chosen[OURS]
-    columns: dict[str, Any] = {
-        "case": name,
-        "threads": options.threads,
-        "clock": "cpu" if options.threads == 1 else "wall",
-        "repeats": len(ours),
-        "seconds": float(np.median(ours)),
-    }
-    columns |= {f"ratio_{p}": ratio(t, ours) for p, t in chosen.items() if p != OURS}
-    wall = {p: float(np.median(t.wall)) for p, t in times.items()}
-    columns["wall_ratio_tuned"] = wall["tuned"] / wall[OURS]
-    columns["compile_seconds"] = max(0.0, compiled - float(np.median(times[OURS].wall)))
-    columns["largest_difference"] = difference
-    columns["process_peak_mb"] = peak_memory_mb()
-    return columns
+    return difference, compiled
 
 
 def _first_results(contenders: dict[str, Contender]) -> tuple[dict[str, Any], float]:

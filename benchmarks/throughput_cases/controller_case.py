@@ -113,7 +113,7 @@ def run_controller(case: Case, options: Options) -> dict[str, Any]:
         "tuned": Contender(theirs),
         "two_calls": Contender(two_calls),
     }
-    row = compete(case.name, contenders, case.seconds, options)
+    row = compete(case.name, [contenders], case.seconds, options)
     return row | {"updates_per_second": 1 / row["seconds"]}
 
 
@@ -156,5 +156,5 @@ def run_update(case: Case, options: Options) -> dict[str, Any]:
         "tuned": theirs(one_by_one),
         "same_plan": theirs(by_plan),
     }
-    row = compete(case.name, contenders, case.seconds, options)
+    row = compete(case.name, [contenders], case.seconds, options)
     return row | {"updates_per_second": 1 / row["seconds"], "batch": len(images)}

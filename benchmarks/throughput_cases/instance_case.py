@@ -42,7 +42,7 @@ def run(case: Case, options: Options) -> dict[str, Any]:
         weights = per_image.weights(network, params, per_image.GroupNorm)
         choices = [network.space.choices(a) for a in architectures]
         contenders["per_image"] = Contender(lambda: per_image.one_by_one(weights, choices, tensor))
-    row = compete(case.name, contenders, case.seconds, options)
+    row = compete(case.name, [contenders], case.seconds, options)
     return row | {
         "children": len(images),
         "children_per_second": len(images) / row["seconds"],

@@ -38,24 +38,32 @@ def run(case: Case, options: Options) -> dict[str, Any]:
     network = make_network(case.network, options.quick)
     supernet = Supernet(network)
     data = make_data(network, case.network, options.quick, options.seed)
-    children = draw(network, case.sample, case.children, options.seed)
+    number = 1 if options.quick else case.samples
+    seeds = range(options.seed, options.seed + number)
+    samples = [draw(network, case.sample, case.children, seed) for seed in seeds]
     make = _gradients if case.mode == "grad" else _forwards
-    contenders = make(supernet, children, *data, untuned=case.untuned)
+    contests = (make(supernet, children, *data, untuned=case.untuned) for children in samples)
     tolerance = GRADIENT_TOLERANCE if case.mode == "grad" else TOLERANCE
-    row = compete(case.name, contenders, case.seconds, options, tolerance)
-    batch = len(data[1])
-    factor = (3 if case.mode == "grad" else 1) * batch
-    work = supernet.plan(children).work
-    gflop = {kind: w.flops * factor / 1e9 for kind, w in work.items()}
-    available = row["seconds"] * options.peak / 1e9
-    return row | {
-        "children_per_second": case.children / row["seconds"],
+    row = compete(case.name, contests, case.seconds, options, tolerance)
+    return row | _work(case, options, supernet, samples, row["seconds"], len(data[1]))
+
+
+def _work(case: Case, options: Options, supernet, samples, seconds: float, batch: int):
+    """The columns of arithmetic, means over the samples, and what shares of it are distinct."""
+    factor = (3 if case.mode == "grad" else 1) * batch / 1e9
+    plans = [supernet.plan(children) for children in samples]
+    work = [{kind: w.flops * factor for kind, w in plan.work.items()} for plan in plans]
+    gflop = {kind: float(np.mean([w[kind] for w in work])) for kind in work[0]}
+    available = seconds * options.peak / 1e9
+    return {
+        "children_per_second": case.children / seconds,
         "batch": batch,
         **{f"gflop_{kind}": value for kind, value in gflop.items()},
+        "distinct_share": " ".join(f"{w['unique'] / w['live']:.2f}" for w in work),
         "useful_share_of_peak": gflop["live"] / available,
         "computed_share_of_peak": gflop["unique"] / available,
-        "distinct_children": len(np.unique(children, axis=0)),
-        "plan_seconds": median_seconds(lambda: supernet.plan(children)),
+        "distinct_children": float(np.mean([len(np.unique(c, axis=0)) for c in samples])),
+        "plan_seconds": median_seconds(lambda: supernet.plan(samples[0])),
     }
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from flax import nnx
 
 from jaxnas.policies.attention import AnchorAttention, zeros
-from jaxnas.policies.tables import Array
 
 
 class LSTMModule(nnx.Module):
@@ -42,30 +41,40 @@ class LSTMModule(nnx.Module):
         self.visits = zeros(num_visits, embedding) if num_visits else None
         self.attention = AnchorAttention(num_nodes, hidden) if num_nodes else None
 
-    def first_input(self, num: int) -> jax.Array:
-        """The input `[N, E]` of the first step."""
-        return jnp.broadcast_to(self.start[...], (num, self.start[...].shape[0]))
+    def first_gates(self, num: int) -> jax.Array:
+        """What the input of the first step adds to the gates, `[N, 4 H]`."""
+        gates = self.to_gates(self.start[...][None])
+        return jnp.broadcast_to(gates, (num, gates.shape[-1]))
 
-    def project(self, context: jax.Array | None) -> jax.Array | float:
-        """What the context `[N, C]` adds to the input of every step: `[N, E]`."""
+    def to_gates(self, inputs: jax.Array) -> jax.Array:
+        """What inputs `[..., E]` of the LSTM add to its gates, `[..., 4 H]`."""
+        return inputs @ self.kernel[...][: inputs.shape[-1]]
+
+    def constant_gates(self, context: jax.Array | None) -> jax.Array | float:
+        """What the context `[N, C]` adds to the gates of every step: `[N, 4 H]`."""
         if self.context_kernel is None or context is None:
             return 0.0
-        return context @ self.context_kernel[...]
+        return self.to_gates(context @ self.context_kernel[...])
 
-    def visit_input(self, visit: Array) -> jax.Array | float:
-        """What the number of the visit `[N]` or `[]` adds to the input: `[N, E]` or `[E]`."""
-        if self.visits is None:
-            return 0.0
-        table = self.visits[...]
-        return jax.nn.one_hot(visit, len(table), dtype=table.dtype) @ table
+    def visit_gates(self) -> jax.Array | None:
+        """What the number of the visit adds to the gates: `[R, 4 H]`."""
+        return None if self.visits is None else self.to_gates(self.visits[...])
 
     def recur(
-        self, inputs: jax.Array, hidden: jax.Array, cell: jax.Array
+        self, gates: jax.Array, hidden: jax.Array | None, cell: jax.Array | None
     ) -> tuple[jax.Array, jax.Array]:
-        """One step of the LSTM: the next `(hidden, cell)`, each `[N, H]`."""
-        gates = jnp.concatenate([inputs, hidden], axis=-1) @ self.kernel[...]
+        """One step of the LSTM: the next `(hidden, cell)`, each `[N, H]`.
+
+        Args:
+          gates: `[N, 4 H]`, what the input adds to them.
+          hidden: `[N, H]`; `None` for zeros, as `cell`.
+          cell: `[N, H]`.
+        """
+        if hidden is not None:
+            gates = gates + hidden @ self.kernel[...][-hidden.shape[-1] :]
         i, f, o, g = jnp.split(gates, 4, axis=-1)
-        cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
+        new = jax.nn.sigmoid(i) * jnp.tanh(g)
+        cell = new if cell is None else jax.nn.sigmoid(f) * cell + new
         return jax.nn.sigmoid(o) * jnp.tanh(cell), cell
 
 

@@ -18,6 +18,10 @@ from jaxnas.policies.lstm_module import LSTMModule, embed, head_logits
 from jaxnas.policies.tables import Biases, Rows, Tables, make_tables
 from jaxnas.spaces import SearchSpace
 
+Choose = Callable[..., jax.Array]
+_UNROLLED = 12
+"""The most steps that are unrolled: faster than a loop, but longer to compile."""
+
 
 @dataclasses.dataclass(frozen=True)
 class LSTMConfig:
@@ -45,10 +49,27 @@ class LSTMConfig:
 
 class _Carry(NamedTuple):
     state: jax.Array  # int32 [N]; of use only where the space is not a path
-    inputs: jax.Array  # [N, E]
-    hidden: jax.Array  # [N, H]
-    cell: jax.Array  # [N, H]
+    gates: jax.Array  # [N, 4 H], what the next input adds to the gates
+    hidden: jax.Array | None  # [N, H]; none before the first step
+    cell: jax.Array | None  # [N, H]
     anchors: jax.Array | None  # [K + 1, N, 2 H]
+
+
+class _Heads(NamedTuple):
+    """What the heads of a step own: `M` of them, or `[T, M]` for all steps."""
+
+    kernel: jax.Array  # [M, H, A]
+    bias: jax.Array  # [M, A]
+    embeddings: jax.Array  # [M, A, E], or what they add to the gates [M, A, 4 H]
+
+
+class _Taken(NamedTuple):
+    """What steps decide, for `N` walks."""
+
+    action: jax.Array  # int32 [N]
+    log_probs: jax.Array  # [N, A]
+    is_open: Any  # bool [N, A] or [A]
+    counts: jax.Array  # bool [N]
 
 
 class Step(NamedTuple):
@@ -84,11 +105,11 @@ def run(
     num: int,
     context: Any,
     choices: jax.Array,
-    choose: Callable[..., jax.Array],
+    choose: Choose,
 ) -> Step:
     """Walks `num` times through the space.
 
-    Sampling and teacher forcing differ in `choose` alone, so they agree on every number.
+    Sampling and teacher forcing differ in `choose` alone, so they agree but for rounding.
 
     Args:
       config: the policy.
@@ -103,61 +124,100 @@ def run(
     """
     check_context(config.context_size, context, num)
     tables, module = config.tables, nnx.merge(_graphdef(config), params)
-    context_input = module.project(context)
-    heads = (module.head_kernel[...], module.head_bias[...], module.embeddings[...])
-    weights = tuple(x[tables.step_heads] for x in heads)
-    rows = jax.tree.map(jnp.asarray, tables.rows)
+    recurrence = _Recurrence(config, module, context)
+    heads, first = recurrence.heads(), recurrence.first(num)
+    if tables.path and len(choices) <= _UNROLLED:
+        taken = _unrolled(recurrence, heads, first, choices, choose)
+    else:
+        taken = _scanned(recurrence, heads, first, choices, choose)
+    return _account(taken)
 
-    def step(carry: _Carry, inputs) -> tuple[_Carry, Step]:
-        weights, slots, row, choice = inputs
+
+def _unrolled(recurrence: _Recurrence, heads: _Heads, carry: _Carry, choices, choose) -> _Taken:
+    """The steps of short paths, one after the other: what does not depend on actions is static."""
+    rows, steps = recurrence.config.tables.rows, []
+    parts = [jax.lax.split(x, [1] * len(choices)) for x in heads]
+    for t, choice in enumerate(choices):
+        here = _Heads(*(part[t][0] for part in parts))
+        row = jax.tree.map(lambda x, t=t: x[t], rows)
+        carry, taken = recurrence.step(here, 0, row, carry, choose, choice)
+        steps.append(taken)
+    actions, log_probs, _, counts = zip(*steps, strict=True)
+    is_open = rows.is_open[:, None]
+    return _Taken(jnp.stack(actions), jnp.stack(log_probs), is_open, jnp.stack(counts))
+
+
+def _scanned(recurrence: _Recurrence, heads: _Heads, first: _Carry, choices, choose) -> _Taken:
+    """The steps as one loop."""
+    tables = recurrence.config.tables
+    rows = jax.tree.map(jnp.asarray, tables.rows)
+    zeros = jnp.zeros_like(first.gates[:, : recurrence.config.hidden])
+
+    def step(carry: _Carry, inputs) -> tuple[_Carry, _Taken]:
+        here, slots, row, choice = inputs
         if not tables.path:
             row = jax.tree.map(lambda x: x[jnp.maximum(carry.state, 0)], rows)
-        return _step(config, module, context_input, weights, slots, row, carry, choose, choice)
+        return recurrence.step(here, slots[row.head], row, carry, choose, choice)
 
-    per_step = (weights, jnp.asarray(tables.slots), rows if tables.path else None, choices)
-    _, steps = jax.lax.scan(step, _first(config, module, num), per_step)
-    return steps
-
-
-def _first(config: LSTMConfig, module: LSTMModule, num: int) -> _Carry:
-    inputs = module.first_input(num)
-    zeros = jnp.zeros((num, config.hidden), inputs.dtype)
-    anchors = None if module.attention is None else module.attention.initial(num)
-    return _Carry(jnp.zeros((num,), jnp.int32), inputs, zeros, zeros, anchors)
+    per_step = (heads, jnp.asarray(tables.slots), rows if tables.path else None, choices)
+    _, taken = jax.lax.scan(step, first._replace(hidden=zeros, cell=zeros), per_step)
+    return taken._replace(is_open=taken.is_open[:, None]) if tables.path else taken
 
 
-def _step(
-    config: LSTMConfig,
-    module: LSTMModule,
-    context_input: Any,
-    weights: tuple[jax.Array, jax.Array, jax.Array],
-    slots: jax.Array,
-    row: Rows,
-    carry: _Carry,
-    choose: Callable[..., jax.Array],
-    choice: Any,
-) -> tuple[_Carry, Step]:
-    """One decision of every walk: `LSTM -> logits -> action -> next input`."""
-    kernel, bias, embeddings = weights
-    inputs = carry.inputs + context_input + module.visit_input(row.visit)
-    hidden, cell = module.recur(inputs, carry.hidden, carry.cell)
-    slot = slots[row.head]
-    logits = head_logits(kernel, bias, hidden, slot)
-    if module.attention is not None and carry.anchors is not None:
-        pointed, keys = module.attention.read(carry.anchors, row.nodes)
-        pointing = module.attention.logits(keys, hidden, row)
-        logits = jnp.where(row.pointing[..., None], pointing, logits)
-    log_probs = categorical.open_log_softmax(_squash(config, logits, row), row.is_open)
-    action = choose(choice, log_probs, row.is_open)
-    counts = (carry.state >= 0) & (action >= 0)
-    inputs = embed(embeddings, slot, action)
-    anchors = carry.anchors
-    if module.attention is not None and anchors is not None:
-        inputs = inputs + attention.chosen(pointed, action, row)
-        anchors = module.attention.write(anchors, row.made, hidden)
-    state = _next_state(config.tables, carry.state, action, counts)
-    carry = _Carry(state, inputs, hidden, cell, anchors)
-    return carry, _account(action, counts, log_probs, row.is_open)
+class _Recurrence:
+    """One policy with its parameters: what is the same in every step, and a step."""
+
+    def __init__(self, config: LSTMConfig, module: LSTMModule, context: Any):
+        self.config, self.module = config, module
+        self.constant = module.constant_gates(context)
+        self.visits = module.visit_gates()
+        # Where a step has one head, its embeddings go through the kernel for all walks at once.
+        self.projected = config.tables.path and module.attention is None
+
+    def heads(self) -> _Heads:
+        """The heads of all steps, `[T, M, ...]`."""
+        module = self.module
+        embeddings = module.embeddings[...]
+        if self.projected:
+            embeddings = module.to_gates(embeddings)
+        own = _Heads(module.head_kernel[...], module.head_bias[...], embeddings)
+        return jax.tree.map(lambda x: x[self.config.tables.step_heads], own)
+
+    def first(self, num: int) -> _Carry:
+        """What `num` walks start with."""
+        attention = self.module.attention
+        anchors = None if attention is None else attention.initial(num)
+        gates = self.module.first_gates(num)
+        return _Carry(jnp.zeros((num,), jnp.int32), gates, None, None, anchors)
+
+    def step(
+        self, heads: _Heads, slot: Any, row: Rows, carry: _Carry, choose: Choose, choice: Any
+    ) -> tuple[_Carry, _Taken]:
+        """One decision of every walk: `LSTM -> logits -> action -> next input`."""
+        module, anchors = self.module, carry.anchors
+        gates = carry.gates + self.constant + self._visit(row.visit)
+        hidden, cell = module.recur(gates, carry.hidden, carry.cell)
+        logits = head_logits(heads.kernel, heads.bias, hidden, slot)
+        if module.attention is not None and anchors is not None:
+            pointed, keys = module.attention.read(anchors, row.nodes)
+            pointing = module.attention.logits(keys, hidden, row)
+            logits = jnp.where(row.pointing[..., None], pointing, logits)
+        log_probs = categorical.open_log_softmax(_squash(self.config, logits, row), row.is_open)
+        action = choose(choice, log_probs, row.is_open)
+        counts = (carry.state >= 0) & (action >= 0)
+        gates = embed(heads.embeddings, slot, action)
+        if module.attention is not None and anchors is not None:
+            gates = gates + attention.chosen(pointed, action, row)
+            anchors = module.attention.write(anchors, row.made, hidden)
+        gates = gates if self.projected else module.to_gates(gates)
+        state = _next_state(self.config.tables, carry.state, action, counts)
+        carry = _Carry(state, gates, hidden, cell, anchors)
+        return carry, _Taken(action, log_probs, row.is_open, counts)
+
+    def _visit(self, visit: Any) -> jax.Array | float:
+        if self.visits is None:
+            return 0.0
+        return jax.nn.one_hot(visit, len(self.visits), dtype=self.visits.dtype) @ self.visits
 
 
 def _squash(config: LSTMConfig, logits: jax.Array, row: Rows) -> jax.Array:
@@ -179,9 +239,10 @@ def _next_state(tables: Tables, state, action, counts) -> jax.Array:
     return jnp.where(counts, table[jnp.maximum(state, 0), action], np.int32(-1))
 
 
-def _account(action, counts, log_probs, is_open) -> Step:
-    """What the step adds to the results; nothing where it does not count."""
-    probabilities = jnp.where(is_open & counts[:, None], jnp.exp(log_probs), 0.0)
+def _account(taken: _Taken) -> Step:
+    """What the steps `[T, N]` add to the results; nothing where one does not count."""
+    action, log_probs, is_open, counts = taken
+    probabilities = jnp.where(is_open & counts[..., None], jnp.exp(log_probs), 0.0)
     return Step(
         jnp.where(counts, action, -1),
         jnp.where(counts, categorical.log_prob(log_probs, is_open, action), 0.0),

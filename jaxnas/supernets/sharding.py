@@ -1,10 +1,10 @@
 """Children and images over the devices of a mesh that the caller made.
 
 Children are spread over the mesh axis `child`: sorted, so that those that share much stay
-together, and cut into contiguous blocks, one for each index of that axis; the devices of an index
-execute the plan of their own block. Images are spread over the axis `data`: every operation is then
-one program over these devices, whose batch statistics are those of the whole batch, so that a child
-is the same on any mesh. Gradients are summed over both.
+together, and cut into contiguous blocks of like cost, one for each index of that axis; the devices
+of an index execute the plan of their own block. Images are spread over the axis `data`: every
+operation is then one program over these devices, whose batch statistics are those of the whole
+batch, so that a child is the same on any mesh. Gradients are summed over both.
 
 Several processes (`jax.distributed`) call this with the same values; each drives its own devices.
 """
@@ -21,6 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxnas.supernets.blocks import cut
+from jaxnas.supernets.executors import side_by_side
 from jaxnas.supernets.noise import Noise
 from jaxnas.supernets.ops.operation import Params
 from jaxnas.supernets.plan import Plan, make_plan
@@ -79,30 +81,52 @@ class Sharded:
     ) -> jax.Array:
         """The logits `[A, B, K]`, on all devices of the mesh."""
         blocks = _blocks(plan, len(self.grid), tuple(self.rows))
-        run = self.executor.forward
-        outputs = {
-            i: run(blocks.plans[i], *self._inputs(row, params, images), noise=self._on(row, noise))
-            for i, row in self.rows.items()
-        }
-        return self._gather(blocks, outputs)
+
+        def run(i: int) -> jax.Array:
+            given = self._inputs(self.rows[i], params, images)
+            return self.executor.forward(
+                blocks.plans[i], *given, noise=self._on(self.rows[i], noise)
+            )
+
+        return self._gather(blocks, self._each(run))
 
     def vjp(self, plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = None):
         """Like `forward`, and a function from a cotangent `[A, B, K]` to the gradient."""
-        outputs, pulls = {}, {}
+        pulls: dict[int, Any] = {}
         blocks = _blocks(plan, len(self.grid), tuple(self.rows))
-        for i, row in self.rows.items():
-            outputs[i], pulls[i] = self.executor.vjp(
-                blocks.plans[i], *self._inputs(row, params, images), noise=self._on(row, noise)
-            )
+
+        def run(i: int) -> jax.Array:
+            given = self._inputs(self.rows[i], params, images)
+            vjp = self.executor.vjp
+            output, pulls[i] = vjp(blocks.plans[i], *given, noise=self._on(self.rows[i], noise))
+            return output
+
+        outputs = self._each(run)
 
         def pullback(cotangent: jax.Array) -> Params:
-            gradients = {
-                i: pulls[i](blocks.own(i, self._place(row, cotangent, None)))
-                for i, row in self.rows.items()
-            }
-            return self._sum(gradients)
+            def pull(i: int) -> Params:
+                return pulls[i](blocks.own(i, self._place(self.rows[i], cotangent, None)))
+
+            return self._sum(self._each(pull))
 
         return self._gather(blocks, outputs), pullback
+
+    def _each(self, work: Callable[[int], Any]) -> dict[int, Any]:
+        """What `work` returns for each index of `child` here.
+
+        XLA's CPU executes what one thread starts in order, so each CPU has a thread. Where images
+        are spread too, all processes must start the programs over them in one order.
+        """
+        here, results = list(self.rows), {}
+
+        def run(task: int) -> Any:
+            results[here[task]] = work(here[task])
+            return results[here[task]]
+
+        platforms = {device.platform for device in self.grid.flat}
+        alone = platforms == {"cpu"} and self.grid.shape[1] == 1
+        side_by_side.run([()] * len(here), run, len(here) if alone else 1)
+        return {i: results[i] for i in here}
 
     def _inputs(self, row: Mesh, params: Params, images: jax.Array):
         return self._on(row, params), self._place(row, images, "data")
@@ -167,7 +191,8 @@ class _Blocks:
 @functools.lru_cache(maxsize=32)
 def _blocks(plan: Plan, count: int, here: tuple[int, ...]) -> _Blocks:
     """Contiguous blocks of the sorted children, and the plans of those that run here."""
-    parts = np.array_split(np.lexsort(plan.architectures.T[::-1]), count)
+    parts = list(cut(plan, count))
+    parts += [np.array([], int)] * (count - len(parts))
     # An index without a child of its own repeats one, without effect.
     positions = [part if len(part) else parts[0][-1:] for part in parts]
     plans = {i: make_plan(plan.network, plan.architectures[positions[i]]) for i in here}

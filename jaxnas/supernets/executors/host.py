@@ -2,7 +2,8 @@
 
 An operation is compiled once per signature, whatever the children, and what a plan needs anew is
 compiled before it starts. Calls are dispatched from Python in the plan's order and values are
-dropped at their last use. Fastest on CPU, where one application already fills a core.
+dropped at their last use. Fastest on CPU, where one application already fills a core: there each
+core has a thread that takes the next application whose inputs are there.
 
 The functions here call programs by way of `run`, so that the same code finds out which programs a
 plan needs.
@@ -11,21 +12,23 @@ plan needs.
 from __future__ import annotations
 
 import functools
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxnas.supernets.executors import programs
+from jaxnas.supernets.executors import programs, side_by_side
 from jaxnas.supernets.executors.ahead_of_time import Run, call_program, compile_ahead_of_time
+from jaxnas.supernets.executors.host_backward import backward
+from jaxnas.supernets.executors.host_calls import add_up, locate, rows_of, take, threads
 from jaxnas.supernets.expressions import ADD, APPLY, IMAGES, Expression
 from jaxnas.supernets.network import Key, Shared
 from jaxnas.supernets.noise import Noise
 from jaxnas.supernets.ops.operation import Params
 from jaxnas.supernets.plan import Plan
-
-_TERMS = 8
 
 
 def forward(
@@ -65,98 +68,82 @@ def vjp(plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = 
 
 
 def _forward(plan: Plan, params: Params, images, noise, moments, run: Run) -> jax.Array:
+    row_of = rows_of(params, run)
+
     def call(_, instruction: Expression, inputs):
-        shared, group, row = _locate(plan, instruction)
+        shared, group, row = locate(plan, instruction)
         local = None if moments is None else moments.get(instruction.key, {})
         given = _noise_of(shared, group, row, noise)
-        own = _take(params[group], row, run)
-        return run(programs.apply, shared.operation, own, inputs, given, local)
+        return run(programs.apply, shared.operation, row_of(group, row), inputs, given, local)
 
-    return _execute(plan, images, call, run)
+    return _execute(plan, images, (params, noise, moments), call, run)
 
 
 def _measure(plan: Plan, params: Params, images: jax.Array, run: Run) -> dict[Key, Any]:
     moments: dict[Key, Any] = {}
 
     def call(_, instruction: Expression, inputs):
-        shared, group, row = _locate(plan, instruction)
-        own = _take(params[group], row, run)
+        shared, group, row = locate(plan, instruction)
+        own = take(params[group], row, run)
         output, record = run(programs.apply_and_record, shared.operation, own, inputs)
         moments[instruction.key] = record
         return output
 
-    _execute(plan, images, call, run)
+    _execute(plan, images, params, call, run)
     return moments
 
 
 def _forward_for_gradient(plan: Plan, params: Params, images, noise, run: Run):
     pullbacks: dict[int, Any] = {}
+    row_of = rows_of(params, run)
 
     def call(position: int, instruction: Expression, inputs):
-        shared, group, row = _locate(plan, instruction)
+        shared, group, row = locate(plan, instruction)
         given = _noise_of(shared, group, row, noise)
         wanted = tuple(plan.instructions[i].kind != IMAGES for i in instruction.inputs)
-        own = _take(params[group], row, run)
+        own = row_of(group, row)
         value, residuals = run(programs.apply_vjp, shared.operation, wanted, own, inputs, given)
         pullbacks[position] = residuals.pullback(own, inputs)
         return value
 
-    logits = _execute(plan, images, call, run)
-    return logits, functools.partial(_backward, plan, params, pullbacks, run=run)
+    logits = _execute(plan, images, (params, noise), call, run)
+    return logits, functools.partial(backward, plan, params, images, pullbacks, run=run)
 
 
-def _execute(plan: Plan, images: jax.Array, call: Callable[..., jax.Array], run: Run) -> jax.Array:
-    """Computes the values in order, applications by `call`, and drops each at its last use."""
+def _execute(
+    plan: Plan, images: jax.Array, others: Any, call: Callable[..., jax.Array], run: Run
+) -> jax.Array:
+    """Computes the values, applications by `call`, and drops each at its last use.
+
+    `others` are the arrays that `call` reads besides its inputs.
+    """
     values: dict[int, jax.Array] = {}
-    for position, instruction in enumerate(plan.instructions):
+    unread = Counter(i for e in plan.instructions for i in set(e.inputs))
+    unread.update(plan.outputs.tolist())
+    lock = threading.Lock()
+
+    def compute(position: int) -> jax.Array:
+        instruction = plan.instructions[position]
         inputs = [values[i] for i in instruction.inputs]
         if instruction.kind == APPLY:
-            values[position] = call(position, instruction, inputs)
+            value = call(position, instruction, inputs)
         elif instruction.kind == ADD:
-            values[position] = _add(inputs, run)
+            value = add_up(inputs, run)
         elif instruction.kind == IMAGES:
-            values[position] = images
+            value = images
         else:
-            values[position] = jnp.zeros((images.shape[0], *instruction.shape), images.dtype)
-        for dead in plan.frees[position]:
-            del values[dead]
+            value = jnp.zeros((images.shape[0], *instruction.shape), images.dtype)
+        values[position] = value
+        with lock:
+            for i in set(instruction.inputs):
+                unread[i] -= 1
+                if not unread[i]:
+                    del values[i]
+        return value
+
+    reads = [instruction.inputs for instruction in plan.instructions]
+    side_by_side.run(reads, compute, threads(plan, images, others, run))
     return run(programs.stack, [values[position] for position in plan.outputs.tolist()])
-
-
-def _backward(
-    plan: Plan, params: Params, pullbacks: dict[int, Any], cotangent: jax.Array, *, run: Run
-) -> Params:
-    """One sweep back over the instructions; cotangents of shared values are summed first."""
-    gradients = list(run(programs.zeros_like, params))
-    pending: dict[int, list[jax.Array]] = {}
-    for child, position in enumerate(plan.outputs.tolist()):
-        pending.setdefault(position, []).append(_take(cotangent, child, run))
-    for position in reversed(range(len(plan.instructions))):
-        instruction = plan.instructions[position]
-        if position not in pending or instruction.kind not in (APPLY, ADD):
-            continue
-        total = _add(pending.pop(position), run)
-        if instruction.kind == APPLY:
-            _, group, row = _locate(plan, instruction)
-            share, shares = run(programs.pull, pullbacks.pop(position), total)
-            gradients[group] = _accumulate(gradients[group], row, share, run)
-        else:
-            shares = [total] * len(instruction.inputs)
-        for value, share in zip(_differentiable(plan, instruction), shares, strict=True):
-            pending.setdefault(value, []).append(share)
-    return tuple(gradients)
-
-
-def _locate(plan: Plan, instruction: Expression) -> tuple[Shared, int, int]:
-    """The operation of an application, its signature's index and its row in the stack."""
-    return plan.network.operations[instruction.key], *plan.network.rows[instruction.key]
-
-
-def _differentiable(plan: Plan, instruction: Expression) -> tuple[int, ...]:
-    """The inputs whose cotangents are needed: all of a sum, all but the images otherwise."""
-    if instruction.kind == ADD:
-        return instruction.inputs
-    return tuple(i for i in instruction.inputs if plan.instructions[i].kind != IMAGES)
 
 
 def _noise_of(shared: Shared, group: int, row: int, noise: Noise | None):
@@ -175,19 +162,3 @@ def _noise_kind(noise: Noise | None) -> str:
     if noise is None:
         return "no noise"
     return "noise" if noise.drop_path is None else "noise and drop-path"
-
-
-def _take(stack: Params, row: int, run: Run) -> Params:
-    return run(programs.take_row, stack, row) if jax.tree.leaves(stack) else stack
-
-
-def _accumulate(gradient: Params, row: int, share: Params, run: Run) -> Params:
-    return run(programs.add_row, gradient, row, share) if jax.tree.leaves(gradient) else gradient
-
-
-def _add(terms: list[jax.Array], run: Run) -> jax.Array:
-    """Adds in groups of few terms, so that there are few programs however many terms."""
-    while len(terms) > 1:
-        groups = [terms[i : i + _TERMS] for i in range(0, len(terms), _TERMS)]
-        terms = [group[0] if len(group) == 1 else run(programs.add, group) for group in groups]
-    return terms[0]
