@@ -132,15 +132,28 @@ class ChildrenPhase:
             self.trainer.accuracy, trained, data=data, architecture=[task.number]
         )
         network = self.experiment.final_network
+        validation = accuracy(data.validation)
         return {
             "name": task.name,
             "kind": task.kind,
             "architecture": self.experiment.network.space.encode(task.architecture),
             "shared_accuracy": task.shared_accuracy,
-            "validation_accuracy": accuracy(data.validation),
+            "validation_accuracy": validation,
             "test_accuracy": accuracy(test),
             "parameters": count_parameters(network, task.architecture),
             "flops": count_flops(network, task.architecture),
             "diverged": trained.diverged,
             "weights_digest": digest(trained.params),
+            **self._reward(task, validation),
+        }
+
+    def _reward(self, task: Task, accuracy: float) -> dict[str, float]:
+        """What the cost of a child makes of its accuracy, where the search counts the cost."""
+        efficiency = self.experiment.engine.efficiency
+        if efficiency is None:
+            return {}
+        children = task.architecture[None]
+        return {
+            "cost": float(efficiency.costs(children)[0]),
+            "reward": float(efficiency.rewards([accuracy], children)[0]),
         }
