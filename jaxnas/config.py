@@ -184,6 +184,7 @@ class TrainConfig:
       augmentation: of the training images.
       drop_path: the rate at the end of training and at full depth; it grows with the step.
       label_smoothing: mass moved from the label to all classes.
+      auxiliary_weight: of the loss of the network's auxiliary classifier; 0 for none (0.4 in ENAS).
       inherit: start from the shared weights instead of fresh ones.
       recalibration_batches: training batches that the final normalisation moments are measured on.
     """
@@ -194,12 +195,14 @@ class TrainConfig:
     augmentation: Augmentation = Augmentation()
     drop_path: float = 0.0
     label_smoothing: float = 0.0
+    auxiliary_weight: float = 0.0
     inherit: bool = False
     recalibration_batches: int = 8
 
     def __post_init__(self):
         whole("train", self, 1, "epochs", "batch_size", "recalibration_batches")
         real("train", self, 0, 0.99, "drop_path", "label_smoothing")
+        real("train", self, 0, math.inf, "auxiliary_weight")
 
 
 @dataclasses.dataclass(frozen=True)

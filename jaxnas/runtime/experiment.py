@@ -92,6 +92,11 @@ class Experiment:
         self.final_network  # noqa: B018
         train, sizes = self.config.train, self.dataset.sizes
         check_batch("train.batch_size", train.batch_size, "train", sizes["train"])
+        if train.auxiliary_weight and self.final_network.describe_auxiliary is None:
+            raise ValueError(
+                f"train.auxiliary_weight is {train.auxiliary_weight}, but network "
+                f"{self.final_network.name!r} has no auxiliary classifier: set it to 0."
+            )
         if self.config.derive.retrain > self.config.derive.samples:
             raise ValueError(
                 f"derive.retrain is {self.config.derive.retrain}, but derive.samples is "
