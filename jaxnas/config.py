@@ -11,6 +11,7 @@ import math
 from typing import Literal
 
 from jaxnas.config_checks import one_of, real, whole
+from jaxnas.cost_config import CostConfig
 from jaxnas.data.augment import Augmentation
 from jaxnas.network_configs import (
     ChainConfig,
@@ -26,6 +27,7 @@ __all__ = [
     "Augmentation",
     "ChainConfig",
     "Config",
+    "CostConfig",
     "DataConfig",
     "DeriveConfig",
     "EnasMacroConfig",
@@ -69,13 +71,16 @@ class OptimizerConfig:
     """SGD with Nesterov momentum and a cosine learning rate: the recipe of ENAS's weights.
 
     Attributes:
-      learning_rate: at the start.
-      final_learning_rate: at the end of the cosine.
+      learning_rate: at the start, or with `one_cycle` the highest.
+      final_learning_rate: at the end.
       momentum: of the Nesterov kind.
       weight_decay: the coefficient `c` of the gradient's `c w` (twice that of a `c w^2` loss).
       clip: the largest global norm of a gradient; 0 for none.
       restart_epochs: epochs of the first cosine cycle, each cycle twice as long as the one before;
         0 for one cosine without restarts.
+      schedule: `cosine`, down from the start; or `one_cycle`, for trainings of few epochs: up from
+        a 25th of `learning_rate` in the first 30% of the steps, and down from there (Smith &
+        Topin 2017, arXiv:1708.07120).
     """
 
     learning_rate: float = 0.05
@@ -84,8 +89,15 @@ class OptimizerConfig:
     weight_decay: float = 2e-4
     clip: float = 5.0
     restart_epochs: int = 0
+    schedule: Literal["cosine", "one_cycle"] = "cosine"
 
     def __post_init__(self):
+        one_of("optimizer", self, "schedule", "cosine", "one_cycle")
+        if self.schedule == "one_cycle" and self.restart_epochs:
+            raise ValueError(
+                f"optimizer.restart_epochs is {self.restart_epochs}, but optimizer.schedule is "
+                "one_cycle, which has no restarts: leave one of them out."
+            )
         real("optimizer", self, 0, math.inf, "learning_rate", above=True)
         real("optimizer", self, 0, math.inf, "final_learning_rate", "weight_decay", "clip")
         real("optimizer", self, 0, 0.999999, "momentum")
@@ -112,6 +124,7 @@ class SearchConfig:
       executor: how sampled children are executed, see `jaxnas.supernets.Supernet`.
       optimizer: of the shared weights.
       augmentation: of the training images.
+      cost: what the cost of a child is worth in its reward.
     """
 
     epochs: int = 10
@@ -126,6 +139,7 @@ class SearchConfig:
     executor: Literal["auto", "host", "compiled", "grouped", "dense", "reference"] = "auto"
     optimizer: OptimizerConfig = OptimizerConfig()
     augmentation: Augmentation = Augmentation()
+    cost: CostConfig = CostConfig()
 
     def __post_init__(self):
         whole("search", self, 0, "warmup_epochs", "policy_updates", "random_children")
@@ -145,15 +159,18 @@ class DeriveConfig:
       retrain: the best so many are trained from scratch; the best of those on validation data is
         the result.
       random: uniformly sampled children trained the same way: the honest baseline.
+      latency_repeats: timed calls of each trained child, for 1 image and for 64; 0 for none.
     """
 
     samples: int = 50
     retrain: int = 3
     random: int = 5
+    latency_repeats: int = 20
 
     def __post_init__(self):
         whole("derive", self, 1, "samples", "retrain")
         whole("derive", self, 0, "random")
+        whole("derive", self, 5 if self.latency_repeats else 0, "latency_repeats")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +184,7 @@ class TrainConfig:
       augmentation: of the training images.
       drop_path: the rate at the end of training and at full depth; it grows with the step.
       label_smoothing: mass moved from the label to all classes.
+      auxiliary_weight: of the loss of the network's auxiliary classifier; 0 for none (0.4 in ENAS).
       inherit: start from the shared weights instead of fresh ones.
       recalibration_batches: training batches that the final normalisation moments are measured on.
     """
@@ -177,12 +195,14 @@ class TrainConfig:
     augmentation: Augmentation = Augmentation()
     drop_path: float = 0.0
     label_smoothing: float = 0.0
+    auxiliary_weight: float = 0.0
     inherit: bool = False
     recalibration_batches: int = 8
 
     def __post_init__(self):
         whole("train", self, 1, "epochs", "batch_size", "recalibration_batches")
         real("train", self, 0, 0.99, "drop_path", "label_smoothing")
+        real("train", self, 0, math.inf, "auxiliary_weight")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -49,7 +49,7 @@ def derive(engine: Engine, state: SearchState, data: DeviceData, num: int) -> Ca
 def rank(
     engine: Engine, state: SearchState, data: DeviceData, architectures: np.ndarray
 ) -> Candidates:
-    """Ranks architectures `[N, T]` by shared weights on validation data.
+    """Ranks architectures `[N, T]` by their rewards with shared weights on validation data.
 
     Children are normalised by the statistics of batches of `search.reward_batch_size` images, as
     in the search; what does not fill a batch at the end of the split is left out.
@@ -62,7 +62,8 @@ def rank(
         batch_size=engine.config.reward_batch_size,
     )
     accuracies = np.asarray(evaluate(architectures))
-    order = np.argsort(-np.nan_to_num(accuracies, nan=-1.0), kind="stable")
+    rewards = np.asarray(engine.rewards(accuracies, architectures))
+    order = np.argsort(-np.nan_to_num(rewards, nan=-1.0), kind="stable")
     return Candidates(architectures[order], accuracies[order])
 
 

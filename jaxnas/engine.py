@@ -20,7 +20,7 @@ from jaxnas.config_checks import check_batch
 from jaxnas.data import Augmentation, Dataset, augment
 from jaxnas.data.batches import batch_indices, batches_per_epoch, gather, normalize
 from jaxnas.evaluators.shared import shared
-from jaxnas.objectives import accuracy, cross_entropy
+from jaxnas.objectives import Efficiency, accuracy, cross_entropy
 from jaxnas.optimizers import apply_gradient, learning_rate_schedule, make_optimizer
 from jaxnas.searchers import Searcher
 from jaxnas.supernets import Noise, Supernet
@@ -81,6 +81,7 @@ class Engine:
       config: the options of the search.
       train_size: images in the train split.
       validation_size: images in the validation split.
+      efficiency: turns accuracies into rewards; rewards are accuracies without it.
 
     Raises:
       ValueError: a batch larger than its split, or more epochs of warm-up than epochs.
@@ -97,6 +98,7 @@ class Engine:
     config: SearchConfig
     train_size: int
     validation_size: int
+    efficiency: Efficiency | None = None
 
     def __post_init__(self):
         config = self.config
@@ -217,11 +219,20 @@ class Engine:
         images, labels = _validation_batch(data, keys.order, step, self.config.reward_batch_size)
         evaluate = shared(self.supernet, state.params, images, labels)
         searcher, architectures = self.searcher.ask(state.searcher, self.config.policy_children)
-        searcher, metrics = self.searcher.tell(searcher, architectures, evaluate(architectures))
+        rewards = self.rewards(evaluate(architectures), architectures)
+        searcher, metrics = self.searcher.tell(searcher, architectures, rewards)
+        if self.efficiency is not None:
+            metrics["cost_mean"] = jnp.asarray(self.efficiency.costs(architectures).mean())
         if with_random and self.config.random_children:
             uniform = self.searcher.space.sample(keys.sample, self.config.random_children)
-            metrics["random_reward_mean"] = jnp.nanmean(evaluate(uniform))
+            metrics["random_reward_mean"] = jnp.nanmean(self.rewards(evaluate(uniform), uniform))
         return state._replace(searcher=searcher), metrics
+
+    def rewards(self, accuracies: Any, architectures: Any) -> Any:
+        """The rewards `[N]` of children `[N, T]` with accuracies `[N]`."""
+        if self.efficiency is None:
+            return accuracies
+        return jnp.asarray(self.efficiency.rewards(accuracies, architectures))
 
 
 class _Keys(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import jax
@@ -10,15 +11,19 @@ import optax
 
 from jaxnas.config import OptimizerConfig
 
+_ONE_CYCLE_START = 25.0
+
 
 def learning_rate_schedule(config: OptimizerConfig, steps: int, epoch: int) -> optax.Schedule:
     """The learning rate by step.
 
     Args:
-      config: its start, its end and the restarts.
+      config: its kind, its start, its end and the restarts.
       steps: steps of the whole training.
       epoch: steps of one epoch.
     """
+    if config.schedule == "one_cycle":
+        return _one_cycle(config, steps)
     if not config.restart_epochs:
         return _cosine(config, steps)
     schedules: list[optax.Schedule] = []
@@ -34,6 +39,16 @@ def learning_rate_schedule(config: OptimizerConfig, steps: int, epoch: int) -> o
 def _cosine(config: OptimizerConfig, steps: int) -> optax.Schedule:
     alpha = config.final_learning_rate / config.learning_rate
     return optax.cosine_decay_schedule(config.learning_rate, max(1, steps), alpha)
+
+
+def _one_cycle(config: OptimizerConfig, steps: int) -> optax.Schedule:
+    start, end = config.learning_rate / _ONE_CYCLE_START, config.final_learning_rate
+    return optax.cosine_onecycle_schedule(
+        max(1, steps),
+        config.learning_rate,
+        div_factor=_ONE_CYCLE_START,
+        final_div_factor=start / end if end else math.inf,
+    )
 
 
 # One object per recipe: it is a static argument of compiled programs.

@@ -96,6 +96,7 @@ class Trainer:
         architecture: Any,
         params: Any = None,
         report: Report | None = None,
+        auxiliary: Any = None,
     ) -> TrainedChild:
         """Trains a child, and measures the moments of its normalisations.
 
@@ -105,13 +106,16 @@ class Trainer:
           architecture: `[T]`, of the network's space.
           params: the weights to start from; drawn from `key` by default.
           report: called after each epoch with the epoch, its mean loss and training accuracy.
+          auxiliary: `[T]`, the architecture whose logits are those of the auxiliary classifier;
+            its loss is added with the weight `auxiliary_weight`. `None` for none.
         """
         init_key, key = jax.random.split(key)
         params = self.network.init(init_key) if params is None else params
         state = self._init_optimizer(params)
         supernet = Supernet(self.network)
-        gradient_of = supernet.value_and_grad(_loss(self.config.label_smoothing))
-        plan = supernet.plan([architecture])
+        weight = 0.0 if auxiliary is None else self.config.auxiliary_weight
+        gradient_of = supernet.value_and_grad(_loss(self.config.label_smoothing, weight))
+        plan = supernet.plan([architecture, *([auxiliary] if weight else [])])
         losses, correct, diverged = [], [], False
         for step in range(self.steps):
             images, labels, noise = _batch(self.config, self.steps, data, key, step)
@@ -125,7 +129,8 @@ class Trainer:
                 diverged = diverged or not math.isfinite(summary["loss"])
                 if report is not None:
                     report(summary)
-        return TrainedChild(params, self._measure_moments(plan, params, data, key), diverged)
+        own = supernet.plan([architecture])
+        return TrainedChild(params, self._measure_moments(own, params, data, key), diverged)
 
     def _measure_moments(self, plan: Plan, params: Any, data: DeviceData, key: jax.Array) -> Any:
         """The mean over training batches of the moments of every batch normalisation."""
@@ -190,9 +195,14 @@ def _plain_batch(data: DeviceData, key: jax.Array, step, size: int) -> jax.Array
 
 
 @functools.lru_cache(maxsize=16)
-def _loss(smoothing: float):
+def _loss(smoothing: float, auxiliary: float):
+    """The loss of logits `[1, B, K]`, or `[2, B, K]` with those of an auxiliary classifier."""
+
     def loss(logits, labels):
-        return cross_entropy(logits, labels, smoothing), accuracy(logits, labels).mean()
+        total = cross_entropy(logits[0], labels, smoothing)
+        if auxiliary:
+            total += auxiliary * cross_entropy(logits[1], labels, smoothing)
+        return total, accuracy(logits[0], labels)
 
     return loss
 

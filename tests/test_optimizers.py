@@ -36,6 +36,20 @@ def test_restarts_double_the_cycle():
     np.testing.assert_allclose([schedule(step) for step in range(30)], expected, rtol=1e-5)
 
 
+def test_one_cycle_rises_for_three_tenths_and_ends_at_the_end():
+    schedule = learning_rate_schedule(recipe(schedule="one_cycle"), steps=20, epoch=5)
+    expected = [cosine(s, 6, 0.1 / 25, 0.1) for s in range(6)]
+    expected += [cosine(s, 14) for s in range(15)]
+    np.testing.assert_allclose([schedule(step) for step in range(21)], expected, rtol=1e-5)
+    to_zero = recipe(schedule="one_cycle", final_learning_rate=0.0)
+    assert learning_rate_schedule(to_zero, steps=20, epoch=5)(20) == 0
+
+
+def test_one_cycle_has_no_restarts():
+    with pytest.raises(ValueError, match="restart_epochs is 2, but"):
+        recipe(schedule="one_cycle", restart_epochs=2)
+
+
 def run(config, gradients, start=1.0, steps=4):
     optimizer = make_optimizer(config, steps, steps)
     params = {"w": jnp.array([start, 0.0])}

@@ -13,11 +13,13 @@ from jaxnas.config import Config
 from jaxnas.export import ChildModule
 from jaxnas.runtime import compilation_cache, outcome
 from jaxnas.runtime.checkpoint import Checkpoints
+from jaxnas.runtime.child_latency import add_latencies
 from jaxnas.runtime.children import ChildrenPhase, tasks
 from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.json_values import to_json
+from jaxnas.runtime.latency import load_latency, measure_latency, save_latency
 from jaxnas.runtime.metrics import MetricsWriter, read_metrics
 from jaxnas.runtime.overrides import override
 from jaxnas.runtime.progress import Progress
@@ -32,6 +34,8 @@ from jaxnas.runtime.run_data import (
 from jaxnas.runtime.run_folder import RunFolder, read_config
 from jaxnas.runtime.saved_child import find
 from jaxnas.runtime.timing import Timing
+
+LATENCY_TABLE = "latency.json"
 
 
 class Interrupted(KeyboardInterrupt):
@@ -168,12 +172,26 @@ def _run(experiment: Experiment, folder: RunFolder, quiet, tensorboard: bool, co
         MetricsWriter(folder.path, tensorboard=tensorboard) as metrics,
     ):
         progress.log(f"{config.name} on {experiment.dataset.name}: run folder {folder.path}")
+        experiment = _with_costs(experiment, folder)
         state = experiment.search(checkpoints, metrics, progress, timing)
         best, random = experiment.candidates(state)
         timing.save("derive")
         children = ChildrenPhase(experiment, tasks(best, random), folder.path, state.params)
         records = children.run(metrics, progress, timing)
         jax.block_until_ready(state)
+        shape, repeats = experiment.dataset.image_shape, config.derive.latency_repeats
+        add_latencies(records, folder.path, shape, repeats)
+        timing.save("latency")
         outcome.write(experiment, state, records, folder.path, command, timing)
         timing.save("report")
         write_report(folder.path)
+
+
+def _with_costs(experiment: Experiment, folder: RunFolder) -> Experiment:
+    """With the table of the run's folder, measured now if there is none, where it is needed."""
+    if experiment.config.search.cost.unit != "seconds":
+        return experiment
+    path = folder.path / LATENCY_TABLE
+    if not path.exists():
+        save_latency(path, measure_latency(experiment.network))
+    return dataclasses.replace(experiment, table=load_latency(path, experiment.network))

@@ -72,9 +72,11 @@ class ChildrenPhase:
     def trainer(self) -> Trainer:
         """Trains the children in one network, so that they share its compiled programs."""
         architectures = [task.architecture for task in self.tasks]
-        network = children_network(self.experiment.final_network, architectures)
-        train_size = self.experiment.dataset.sizes["train"]
-        return Trainer(network, self.experiment.config.train, train_size)
+        config = self.experiment.config.train
+        network = children_network(
+            self.experiment.final_network, architectures, auxiliary=bool(config.auxiliary_weight)
+        )
+        return Trainer(network, config, self.experiment.dataset.sizes["train"])
 
     def run(
         self, metrics: MetricsWriter, progress: Progress, timing: Timing
@@ -116,7 +118,9 @@ class ChildrenPhase:
         params = None
         if config.inherit:
             params = inherit(self.experiment.network, self.shared, self.trainer.network)
-        return self.trainer.train(key, self.experiment.data, [task.number], params, report)
+        auxiliary = [len(self.tasks) + task.number] if config.auxiliary_weight else None
+        data, own = self.experiment.data, [task.number]
+        return self.trainer.train(key, data, own, params, report, auxiliary)
 
     def _save(self, task: Task, trained: TrainedChild) -> None:
         own = child_network(self.trainer.network, [task.number])
@@ -132,15 +136,28 @@ class ChildrenPhase:
             self.trainer.accuracy, trained, data=data, architecture=[task.number]
         )
         network = self.experiment.final_network
+        validation = accuracy(data.validation)
         return {
             "name": task.name,
             "kind": task.kind,
             "architecture": self.experiment.network.space.encode(task.architecture),
             "shared_accuracy": task.shared_accuracy,
-            "validation_accuracy": accuracy(data.validation),
+            "validation_accuracy": validation,
             "test_accuracy": accuracy(test),
             "parameters": count_parameters(network, task.architecture),
             "flops": count_flops(network, task.architecture),
             "diverged": trained.diverged,
             "weights_digest": digest(trained.params),
+            **self._reward(task, validation),
+        }
+
+    def _reward(self, task: Task, accuracy: float) -> dict[str, float]:
+        """What the cost of a child makes of its accuracy, where the search counts the cost."""
+        efficiency = self.experiment.engine.efficiency
+        if efficiency is None:
+            return {}
+        children = task.architecture[None]
+        return {
+            "cost": float(efficiency.costs(children)[0]),
+            "reward": float(efficiency.rewards([accuracy], children)[0]),
         }

@@ -12,6 +12,7 @@ import functools
 from typing import Any
 
 import jax
+import numpy as np
 import optax
 
 from jaxnas import searchers
@@ -20,6 +21,7 @@ from jaxnas.config_checks import check_batch
 from jaxnas.data import Dataset
 from jaxnas.derive import Candidates, derive, random_children, rank
 from jaxnas.engine import DeviceData, Engine, SearchState, device_data
+from jaxnas.objectives import Efficiency, LatencyTable, child_costs, flops_table
 from jaxnas.policies import enas_bias, lstm
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.metrics import MetricsWriter
@@ -30,6 +32,7 @@ from jaxnas.spaces import SearchSpace
 from jaxnas.supernets import Network, Supernet
 
 CHECKPOINT_SECONDS = 10.0
+TARGET_CHILDREN = 64
 _SHOWN = ("loss", "accuracy", "reward_mean", "random_reward_mean", "entropy")
 
 
@@ -73,6 +76,8 @@ class Experiment:
     Attributes:
       config: its configuration.
       dataset: its data.
+      table: the measured costs of the network's operations, for `search.cost` in seconds; without
+        it rewards are accuracies alone.
 
     Raises:
       ValueError: data, network or options that do not fit each other.
@@ -80,12 +85,18 @@ class Experiment:
 
     config: Config
     dataset: Dataset
+    table: LatencyTable | None = None
 
     def __post_init__(self):
         self.engine  # noqa: B018  build now: what does not fit fails before any work
         self.final_network  # noqa: B018
         train, sizes = self.config.train, self.dataset.sizes
         check_batch("train.batch_size", train.batch_size, "train", sizes["train"])
+        if train.auxiliary_weight and self.final_network.describe_auxiliary is None:
+            raise ValueError(
+                f"train.auxiliary_weight is {train.auxiliary_weight}, but network "
+                f"{self.final_network.name!r} has no auxiliary classifier: set it to 0."
+            )
         if self.config.derive.retrain > self.config.derive.samples:
             raise ValueError(
                 f"derive.retrain is {self.config.derive.retrain}, but derive.samples is "
@@ -122,7 +133,19 @@ class Experiment:
             self.config.search,
             sizes["train"],
             sizes["validation"],
+            self._efficiency(),
         )
+
+    def _efficiency(self) -> Efficiency | None:
+        cost = self.config.search.cost
+        table = flops_table(self.network) if cost.unit == "FLOPs" else self.table
+        if cost.unit == "none" or table is None:
+            return None
+        target = cost.target
+        if target is None:
+            uniform = self.network.space.sample(self.key("cost"), TARGET_CHILDREN)
+            target = float(np.median(child_costs(table, self.network, uniform)))
+        return Efficiency(self.network, table, target, cost.exponent)
 
     @functools.cached_property
     def data(self) -> DeviceData:
@@ -131,7 +154,7 @@ class Experiment:
 
     def key(self, stream: str) -> jax.Array:
         """The PRNG key of one part of the experiment."""
-        number = ("search", "candidates", "random", "train", "policy").index(stream)
+        number = ("search", "candidates", "random", "train", "policy", "cost").index(stream)
         return jax.random.fold_in(jax.random.key(self.config.seed), number)
 
     def search(

@@ -51,8 +51,12 @@ def write(
 
 
 def select(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """The child with the highest validation accuracy; the first of equals, a diverged one last."""
-    return max(records, key=lambda r: (_finite(r["validation_accuracy"]), -records.index(r)))
+    """The child with the highest reward on validation data, which is its accuracy by default.
+
+    The first of equals; a diverged one comes last.
+    """
+    rewards = [_finite(r.get("reward", r["validation_accuracy"])) for r in records]
+    return records[max(range(len(records)), key=lambda i: (rewards[i], -i))]
 
 
 def _finite(value: Any) -> float:
@@ -78,6 +82,7 @@ def _result(experiment, state, records, best, command: str, timing: Timing) -> d
         "architecture": best["architecture"],
         "parameters": best["parameters"],
         "flops": best["flops"],
+        "latency": best.get("latency"),
         "seconds": sum(timing.seconds.values()),
         "seconds_by_phase": timing.seconds,
         "state_digest": _state_digest(state, records),

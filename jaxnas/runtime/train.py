@@ -21,7 +21,7 @@ from jaxnas.runtime.progress import Progress
 from jaxnas.runtime.run_data import load_dataset, with_own_data
 from jaxnas.runtime.run_folder import CONFIG
 from jaxnas.spaces import SearchSpace
-from jaxnas.supernets import child_network, count_flops
+from jaxnas.supernets import child_network, children_network, count_flops, inherit
 from jaxnas.training import Trainer
 
 
@@ -57,8 +57,10 @@ def train(
     dataset = load_dataset(config, data)
     experiment = Experiment(config, dataset)
     row = _array(experiment.network.space, architecture)
+    weight = config.train.auxiliary_weight
     child = child_network(experiment.final_network, row)
-    trainer = Trainer(child, config.train, dataset.sizes["train"])
+    training = children_network(experiment.final_network, [row], auxiliary=bool(weight))
+    trainer = Trainer(training, config.train, dataset.sizes["train"])
     # A folder that cannot be written is found now, not after the training.
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,8 +68,12 @@ def train(
     on_device = experiment.data
     with Progress(config.train.epochs, quiet) as progress:
         progress.phase("train", config.train.epochs)
-        trained = trainer.train(experiment.key("train"), on_device, [0], report=progress.advance)
-    saved_child.save(folder, experiment, row, trained)
+        auxiliary = [1] if weight else None
+        trained = trainer.train(
+            experiment.key("train"), on_device, [0], None, progress.advance, auxiliary
+        )
+    own = trained._replace(params=inherit(training, trained.params, child))
+    saved_child.save(folder, experiment, row, own)
     test = Split(jnp.asarray(dataset.test_images), jnp.asarray(dataset.test_labels))
     result = {
         "test_accuracy": trainer.accuracy(trained, test, on_device, [0]),

@@ -22,16 +22,21 @@ ARCHITECTURE = np.zeros((1, 1), np.int32)
 """The only architecture `[1, T]` of a child's own network."""
 
 
-def children_network(network: Network, architectures: Any) -> Network:
+def children_network(network: Network, architectures: Any, *, auxiliary: bool = False) -> Network:
     """The network of some architectures `int [N, T]`, whose only choice is which of them.
+
+    With `auxiliary` it has `2 N` children: child `N + i` gives the logits of the auxiliary
+    classifier of child `i`.
 
     Children that are trained one after the other in one such network share its programs, and no
     child touches the operations of another unless both use them.
 
     Raises:
       SpaceError: an architecture does not belong to the network's space.
+      ValueError: `auxiliary`, but the network has no auxiliary classifier.
     """
-    plans = [make_plan(network, [architecture]) for architecture in np.asarray(architectures)]
+    forms = [network, _auxiliary(network)] if auxiliary else [network]
+    plans = [make_plan(form, [child]) for form in forms for child in np.asarray(architectures)]
     used = set().union(*(plan.unique for plan in plans))
     actions = tuple(str(i) for i in range(len(plans)))
 
@@ -45,7 +50,18 @@ def children_network(network: Network, architectures: Any) -> Network:
         space=SearchSpace("children", (Decision("child", actions),)),
         operations={key: s for key, s in network.operations.items() if key in used},
         describe=describe,
+        describe_auxiliary=None,
     )
+
+
+def _auxiliary(network: Network) -> Network:
+    """The network whose children's logits are those of their auxiliary classifiers."""
+    if network.describe_auxiliary is None:
+        raise ValueError(
+            f"network {network.name!r} has no auxiliary classifier: set train.auxiliary_weight to "
+            "0, or train the final form of enas_micro."
+        )
+    return dataclasses.replace(network, describe=network.describe_auxiliary)
 
 
 def child_network(network: Network, architecture: Any) -> Network:

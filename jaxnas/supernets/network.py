@@ -90,6 +90,8 @@ class Network:
       num_classes: `K`, the length of a child's output.
       operations: the shared operations by key.
       describe: `(build, choices) -> value`, the logits of the child with those choices.
+      describe_auxiliary: the same for the logits of an auxiliary classifier, which shares the
+        child's first part and only helps its training; `None` for none.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Network:
     num_classes: int
     operations: Mapping[Key, Shared]
     describe: Callable[[Build, Choices], Value]
+    describe_auxiliary: Callable[[Build, Choices], Value] | None = None
 
     @functools.cached_property
     def signatures(self) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from jaxnas.runtime.report.reading import number
@@ -38,6 +39,17 @@ def duration(seconds: Any) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def latency(value: Any, batch: int) -> str:
+    """The milliseconds of a batch, median +- half of the interquartile range: `1.23 +- 0.04`."""
+    found = value.get(f"batch_{batch}") if isinstance(value, Mapping) else None
+    if not isinstance(found, Mapping):
+        return MISSING
+    median, spread = (1e3 * number(found.get(key)) for key in ("median", "spread"))
+    if not math.isfinite(median):
+        return MISSING
+    return f"{median:.3g} +- {spread / 2:.2g}" if math.isfinite(spread) else f"{median:.3g}"
 
 
 def flattened(config: Any, prefix: str = "") -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from jaxnas.runtime.report import findings, formats
 from jaxnas.runtime.report.reading import Run, read_run
-from jaxnas.runtime.report.tables import KINDS
+from jaxnas.runtime.report.tables import KINDS, latency_batches
 
 FILES = ("report.html", "result.json")
 
@@ -60,7 +60,9 @@ def _children(run: Run) -> Table | None:
     table = Table(title="Children trained from scratch", title_justify="left")
     for head in ("child", "kind"):
         table.add_column(head)
-    for head in ("shared", "validation", "test", "parameters", "FLOPs"):
+    batches = latency_batches(run)
+    times = [f"ms for {batch}" for batch in batches]
+    for head in ("shared", "validation", "test", "parameters", "FLOPs", *times):
         table.add_column(head, justify="right", no_wrap=True)
     for child in children:
         kind = str(child.get("kind", ""))
@@ -68,6 +70,7 @@ def _children(run: Run) -> Table | None:
         scores = [formats.accuracy(child.get(key)) for key in keys]
         sizes = [formats.quantity(child.get(key), short=True) for key in ("parameters", "flops")]
         cells = [str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes]
+        cells += [formats.latency(child.get("latency"), batch) for batch in batches]
         table.add_row(*(Text(cell) for cell in cells))
     return table
 

@@ -20,18 +20,33 @@ def children(run: Run) -> str:
     if not entries:
         return ""
     heads = ["child", "kind", "shared weights", "validation", "test", "parameters", "FLOPs"]
+    batches = latency_batches(run)
+    heads += [f"ms for {batch}" for batch in batches]
     keys = ("shared_accuracy", "validation_accuracy", "test_accuracy")
     rows, chosen = [], []
     for child in entries:
         scores = [formats.accuracy(child.get(key)) for key in keys]
         sizes = [formats.quantity(child.get(key), short=True) for key in ("parameters", "flops")]
         kind = str(child.get("kind", ""))
-        rows.append([str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes])
+        times = [formats.latency(child.get("latency"), batch) for batch in batches]
+        rows.append([str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes, *times])
         same = child.get("architecture") == run.result.get("architecture")
         chosen.append(kind == "best" and same and "architecture" in child)
     text = "Accuracies and sizes (M: million, B: billion); the final child in bold."
+    if batches:
+        text += " Milliseconds for so many images on the machine of the run: median +- half of "
+        text += "the interquartile range."
     note = f'<p class="quiet">{text}</p>'
-    return f"<h2>Children</h2>\n{_table(heads, rows, numeric=5, chosen=chosen)}\n{note}"
+    table = _table(heads, rows, numeric=5 + len(batches), chosen=chosen)
+    return f"<h2>Children</h2>\n{table}\n{note}"
+
+
+def latency_batches(run: Run) -> list[int]:
+    """The numbers of images for which some child has a latency."""
+    found = [child.get("latency") for child in run.children()]
+    names = {str(name) for latency in found if isinstance(latency, Mapping) for name in latency}
+    sizes = [name.removeprefix("batch_") for name in names]
+    return sorted(int(size) for size in sizes if size.isdecimal())
 
 
 def costs(run: Run) -> str:

@@ -13,7 +13,8 @@ sides alike.
 
 The published cells (`PUBLISHED` of `jaxnas/spaces/enas_micro.py`) have 3.89 million parameters
 here, as in the code but for the bias; the paper says 4.6. The code's auxiliary head, which it does
-not count, has 0.49 million more; we do not know where the rest is from.
+not count, has 0.49 million more; we do not know where the rest is from. Here that head is trained,
+if a recipe says so (`train.auxiliary_weight`); in the code it keeps its initial weights.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from jaxnas.supernets.ops import (
     Relu,
     Sequential,
     Subsample,
+    auxiliary_classifier,
     classifier,
     conv_bn,
     relu_conv_bn,
@@ -90,18 +92,30 @@ def enas_micro_final(
     for number in range(1, nodes + 2):
         head = classifier(num_classes, before=(Concatenate(), Relu()), dropout=dropout)
         table.add(f"classifier_{number}", head, *[last] * number)
+    # As in the code, on the cell after the last reduction.
+    inner = layout[: len(kinds) - kinds[::-1].index("reduction") + 1]
+    for number in range(1, nodes + 2):
+        auxiliary = auxiliary_classifier(num_classes, before=(Concatenate(),))
+        table.add(f"auxiliary_{number}", auxiliary, *[inner[-1].output] * number)
 
-    def describe(build, choices):
+    def logits(build, choices, name: str, cells: list[_Cell]):
         stem = {0: build.apply("stem", build.images)}
         outputs = [stem, stem]
-        for cell in layout:
+        for cell in cells:
             inputs = [_input(build, cell, side, outputs[side - 2]) for side in (0, 1)]
             outputs.append(_cell(build, cell, inputs, choices, nodes))
         loose = list(outputs[-1].values())
-        return build.apply(f"classifier_{len(loose)}", *loose)
+        return build.apply(f"{name}_{len(loose)}", *loose)
 
-    space = enas_micro_space(nodes)
-    return Network("enas_micro_final", space, tuple(image_shape), num_classes, table, describe)
+    return Network(
+        "enas_micro_final",
+        enas_micro_space(nodes),
+        tuple(image_shape),
+        num_classes,
+        table,
+        lambda build, choices: logits(build, choices, "classifier", layout),
+        lambda build, choices: logits(build, choices, "auxiliary", inner),
+    )
 
 
 def _layout(kinds: list[str], stem: Shape, channels: int) -> list[_Cell]:

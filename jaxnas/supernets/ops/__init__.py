@@ -1,5 +1,6 @@
 """Operations: pairs of pure functions `init` and `apply`."""
 
+from jaxnas.supernets.ops.auxiliary import auxiliary_classifier
 from jaxnas.supernets.ops.channels import ChannelShuffle, Concatenate, Split
 from jaxnas.supernets.ops.composition import FactorizedReduction, Residual, Sequential
 from jaxnas.supernets.ops.context import Context
@@ -53,6 +54,7 @@ __all__ = [
     "Split",
     "Subsample",
     "Zero",
+    "auxiliary_classifier",
     "classifier",
     "conv_bn",
     "conv_bn_relu",
