@@ -11,6 +11,7 @@ def tiny_instance_config(**changes):
     given = {
         "name": "tiny_instance",
         "data": DataConfig(train=60, validation=50, test=30),
+        "network": dataclasses.replace(config.network, stages=((8, 1, 1),)),
         "pretrain": dataclasses.replace(config.pretrain, batch_size=30),
         "search": dataclasses.replace(config.search, epochs=2, batch_size=30, points=2),
         "finetune": dataclasses.replace(config.finetune, batch_size=30),

@@ -94,8 +94,9 @@ _CELLS = 4096
 def _check_reachable(table: LatencyTable, network: Network, lower: float, upper: float) -> None:
     """Raises `ValueError` where no architecture's searched cost lies inside a window.
 
-    The sums that blocks can make are marked on a grid of `_CELLS` up to the window's upper end; a
-    window in which a sum may lie, to the grid's precision, passes.
+    The sums that blocks can make are marked on a grid of `_CELLS` up to the window's upper end;
+    what lies within two cells of its lower end, where the reward is as good as none, does not
+    count.
     """
     reachable, step = np.zeros(_CELLS + 1, bool), upper / _CELLS
     reachable[0] = True
@@ -103,9 +104,7 @@ def _check_reachable(table: LatencyTable, network: Network, lower: float, upper:
         shifts = np.unique(np.rint(costs / step).astype(int))
         sums = [np.roll(reachable, n) & (np.arange(len(reachable)) >= n) for n in shifts]
         reachable = np.logical_or.reduce(sums)
-    slack = len(segments_of(network)) / 2
-    first = max(0, math.floor(lower / step - slack))
-    if not reachable[first:].any():
+    if not reachable[math.floor(lower / step) + 2 :].any():
         raise ValueError(
             f"no architecture can meet the latency window from {lower:.4g} to {upper:.4g} "
             f"{table.unit}: all cost less or more. Move its ends (latency.lower, latency.start, "

@@ -9,7 +9,14 @@ from tiny_instance import tiny_instance_config
 
 import jaxnas
 from jaxnas.cli import main
-from jaxnas.runtime import Checkpoints, RunError, latency, search_phase
+from jaxnas.runtime import (
+    Checkpoints,
+    RunError,
+    end_to_end,
+    instance_outcome,
+    latency,
+    search_phase,
+)
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.instance_outcome import choose_point
 
@@ -21,7 +28,10 @@ SAME = ("state_digest", "test_accuracy", "arms", "points", "unique_architectures
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, quick_compilation):
     folder = tmp_path_factory.mktemp("instance") / "run"
-    return jaxnas.search(tiny_instance_config(), run_dir=folder, quiet=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(end_to_end, "BATCHES", (1, 4))
+        patch.setattr(end_to_end, "IMAGES", 8)
+        return jaxnas.search(tiny_instance_config(), run_dir=folder, quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +52,7 @@ def test_the_result_says_all(finished):
     assert values["latency_unit"] == "FLOPs"
     assert values["unique_architectures"] >= 1
     assert [point["chosen"] for point in values["points"]].count(True) == 1
-    for batch in ("1", "64"):
+    for batch in ("1", "4"):
         assert values["measured_latency"][batch]["seconds"] > 0
     assert finished.architecture is None
 
@@ -60,6 +70,7 @@ def test_a_search_that_was_killed_ends_the_same(finished, tmp_path, monkeypatch)
     """As by SIGKILL: the last checkpoint is some steps old, and lines after it are written."""
     folder = tmp_path / "killed"
     monkeypatch.setattr(search_phase, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(instance_outcome, "measure_end_to_end", lambda *_: {})
     save = search_phase._save
     for last in (3, 7, 12):
 
@@ -137,7 +148,11 @@ def test_a_damaged_network_is_named(finished, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["latency.end=0.01"], "the latency window is empty at the end of the search"),
+        (
+            ["latency.lower=1", "latency.end=0.5"],
+            "latency window is empty at the end of the search",
+        ),
+        (["latency.end=0.01"], "no architecture can meet the latency window from 0 to"),
         (["latency.lower=40", "latency.start=90", "latency.end=50"], "no architecture can meet"),
         (["latency.baseline=basic_block"], "has no module 'basic_block'"),
         (["network.modules=basic"], "has no module 'basic'"),
