@@ -4,10 +4,11 @@ from jaxnas import data, evaluators, objectives, policies, searchers, spaces, su
 from jaxnas.config import Config
 from jaxnas.derive import derive
 from jaxnas.engine import Engine, SearchState
+from jaxnas.instance_config import InstanceConfig
 from jaxnas.instance_engine import InstanceEngine, InstanceState
 from jaxnas.runtime.api import SearchResult, load_result, search
 from jaxnas.runtime.configs import load_config
-from jaxnas.runtime.saved_child import find as load_child
+from jaxnas.runtime.saved import find as load_child
 from jaxnas.runtime.train import train
 from jaxnas.training import Trainer
 from jaxnas.version import __version__
@@ -15,6 +16,7 @@ from jaxnas.version import __version__
 __all__ = [
     "Config",
     "Engine",
+    "InstanceConfig",
     "InstanceEngine",
     "InstanceState",
     "SearchResult",

@@ -43,6 +43,17 @@ def whole_numbers(section: str, config: Any, minimum: int, name: str) -> None:
         )
 
 
+def reals(section: str, config: Any, low: float, name: str) -> None:
+    """Checks that a field is a tuple of finite numbers, at least one and each above `low`.
+
+    Raises:
+      ValueError: it is not; the message names it.
+    """
+    value = getattr(config, name)
+    if not (isinstance(value, tuple) and value and all(_is_above(n, low) for n in value)):
+        raise ValueError(f"{section}.{name} is {value!r}: give one or more numbers above {low:g}.")
+
+
 def real(
     section: str, config: Any, low: float, high: float, *names: str, above: bool = False
 ) -> None:
@@ -87,6 +98,11 @@ def check_batch(field: str, size: int, split: str, available: int) -> None:
 def _is_whole(value: Any, minimum: int) -> bool:
     good = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return good and value >= minimum
+
+
+def _is_above(value: Any, low: float) -> bool:
+    good = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return good and low < value < math.inf
 
 
 def _absent(config: Any, name: str) -> bool:

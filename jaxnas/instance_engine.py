@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxnas.objectives import LatencyTable, WindowSchedule, cross_entropy
@@ -114,7 +115,8 @@ class InstanceEngine:
         weights_key, policy_key, key = jax.random.split(key, 3)
         params = self.supernet.init(weights_key)
         policy = _init(self.policy, policy_key)
-        every = jnp.ones((len(images), self.supernet.network.space.max_length), jnp.int32)
+        # Of NumPy, so that it is known also where `init` is traced.
+        every = np.ones((len(images), self.supernet.network.space.max_length), np.int32)
         moments, _ = self.supernet.measure_moments_each(params, every, images)
         return InstanceState(
             params,
@@ -154,6 +156,12 @@ class InstanceEngine:
         _, greedy = _draw(self.policy, state.policy, images, state.key, self.shaping)
         return self._train(state, images, labels, greedy)
 
+    def fixed_step(
+        self, state: InstanceState, images: jax.Array, labels: jax.Array, architectures: Any
+    ) -> tuple[InstanceState, Metrics]:
+        """Trains the weights under given architectures `[B, T]`; the policy is not asked."""
+        return self._train(state, images, labels, architectures)
+
     def _train(self, state, images, labels, architectures) -> tuple[InstanceState, Metrics]:
         gradient_of = self.supernet.value_and_grad_each(_loss)
         (loss, accuracy), gradient = gradient_of(state.params, architectures, images, labels)
@@ -163,19 +171,25 @@ class InstanceEngine:
         metrics = {"loss": float(loss), "accuracy": float(accuracy)}
         return state._replace(params=params, optimizer=optimizer), metrics
 
-    def recalibrate(self, state: InstanceState, batches: Iterable[jax.Array]) -> InstanceState:
-        """Measures the moments of every operation again, under sampled policies.
+    def recalibrate(
+        self, state: InstanceState, batches: Iterable[jax.Array], *, greedy: bool = False
+    ) -> InstanceState:
+        """Measures the moments of every operation again.
 
         Weight steps change them; call it before policy steps, validation and inference. Operations
         that no image of the batches runs keep the moments that they had.
+
+        Args:
+          state: the state.
+          batches: images `[B, H, W, C]`.
+          greedy: under the greedy policy, as in inference, not under sampled ones, as in rewards.
         """
         key, measured = state.key, []
         for images in batches:
             key, draw = jax.random.split(key)
-            sample, _ = _draw(self.policy, state.policy, images, draw, self.shaping)
-            measured.append(
-                self.supernet.measure_moments_each(state.params, sample.architectures, images)
-            )
+            sample, chosen = _draw(self.policy, state.policy, images, draw, self.shaping)
+            policies = chosen if greedy else sample.architectures
+            measured.append(self.supernet.measure_moments_each(state.params, policies, images))
         return state._replace(key=key, moments={**state.moments, **average_moments(measured)})
 
     def policy_step(
@@ -231,12 +245,31 @@ class InstanceEngine:
 
         Only the chosen modules are computed. An image's numbers do not depend on its batch.
         """
-        architectures = self.policy.greedy(state.policy, images)
-        logits = self.supernet.apply_each(
-            state.params, architectures, images, statistics=state.moments
-        )
-        routing = make_routing(self.supernet.network, architectures)
-        return Prediction(logits, architectures, self.table.total(routing))
+        weights = state.params, state.moments, state.policy
+        return predict(self.supernet, self.policy, self.table, weights, images)
+
+
+def predict(
+    supernet: Supernet,
+    policy: InstancePolicy,
+    table: LatencyTable,
+    weights: tuple[Any, Any, Any],
+    images: jax.Array,
+) -> Prediction:
+    """`InstanceEngine.predict` for those who only infer.
+
+    Args:
+      supernet: the network.
+      policy: chooses the architectures, greedily.
+      table: what operations cost.
+      weights: the shared weights, their moments, and the parameters of the policy.
+      images: float `[B, H, W, C]`, standardised.
+    """
+    params, moments, policy_params = weights
+    architectures = policy.greedy(policy_params, images)
+    logits = supernet.apply_each(params, architectures, images, statistics=moments)
+    routing = make_routing(supernet.network, architectures)
+    return Prediction(logits, architectures, table.total(routing))
 
 
 def _loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:

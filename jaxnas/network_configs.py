@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from jaxnas.config_checks import real, whole, whole_numbers
+from jaxnas.spaces.mobilenet import MODULES
 from jaxnas.supernets import Network, networks
 from jaxnas.supernets.ops.operation import Shape
 
@@ -120,6 +121,46 @@ class ShuffleNasConfig:
         return _build(networks.shufflenas, self, image_shape, num_classes)
 
 
+@dataclasses.dataclass(frozen=True)
+class MobileNetConfig:
+    """Blocks of any subset of five modules; see `jaxnas.supernets.mobilenet`.
+
+    Attributes:
+      stages: `(channels, blocks, stride)` of each stage; the published ones by default.
+    """
+
+    kind: Literal["mobilenet"] = "mobilenet"
+    stages: tuple[tuple[int, int, int], ...] | None = None
+    stem: int = 32
+    stem_stride: int | None = None
+    head: int = 1280
+    modules: tuple[str, ...] = MODULES
+    default: str = "basic_block"
+
+    def __post_init__(self):
+        if isinstance(self.modules, list):  # from JSON
+            object.__setattr__(self, "modules", tuple(self.modules))
+        if self.stages is not None:
+            object.__setattr__(self, "stages", tuple(tuple(stage) for stage in self.stages))
+        whole("network", self, 1, "stem", "stem_stride", "head")
+
+    def build(self, image_shape: Shape, num_classes: int) -> Network:
+        """The network for images of a shape."""
+        return _build(networks.mobilenet, self, image_shape, num_classes)
+
+    def build_baseline(self, image_shape: Shape, num_classes: int, width: float) -> Network:
+        """MobileNetV2 of the same stages, with `width` times their channels."""
+        return networks.mobilenet_v2(
+            image_shape=image_shape,
+            num_classes=num_classes,
+            width=width,
+            stages=self.stages,
+            stem=self.stem,
+            stem_stride=self.stem_stride,
+            head=self.head,
+        )
+
+
 def _build(make: Callable[..., Network], config: Any, image_shape: Shape, num_classes: int):
     options = dataclasses.asdict(config)
     del options["kind"]
@@ -128,5 +169,10 @@ def _build(make: Callable[..., Network], config: Any, image_shape: Shape, num_cl
 
 
 NetworkConfig = (
-    ChainConfig | EnasMacroConfig | EnasMicroConfig | NasBench201Config | ShuffleNasConfig
+    ChainConfig
+    | EnasMacroConfig
+    | EnasMicroConfig
+    | MobileNetConfig
+    | NasBench201Config
+    | ShuffleNasConfig
 )

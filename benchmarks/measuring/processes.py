@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 from measuring.allocator import SETTINGS
@@ -31,8 +32,8 @@ def run_worker(module: str, task: dict[str, Any], threads: int) -> Any:
         files = [pathlib.Path(folder, name) for name in ("task.json", "result.json")]
         files[0].write_text(json.dumps(task | {"threads": threads}))
         command = [sys.executable, "-m", module, *map(str, files)]
-        pin = functools.partial(_pin, threads) if hasattr(os, "sched_setaffinity") else None
-        done = subprocess.run(command, env=environment(threads), preexec_fn=pin)
+        with _pinned(threads):
+            done = subprocess.run(command, env=environment(threads))
         if done.returncode:
             raise SystemExit(f"{module} {task} ended with {done.returncode}; nothing is recorded.")
         return json.loads(files[1].read_text())
@@ -46,5 +47,18 @@ def environment(threads: int) -> dict[str, str]:
     return SETTINGS | dict(os.environ) | given
 
 
-def _pin(threads: int) -> None:
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+@contextlib.contextmanager
+def _pinned(threads: int) -> Iterator[None]:
+    """Gives this thread, and what it starts meanwhile, the last cores that it may use.
+
+    A worker could not pin itself between fork and start: JAX's threads forbid code there.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[-threads:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

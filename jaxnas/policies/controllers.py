@@ -94,3 +94,24 @@ def small_resnet(decisions: int, channels: tuple[int, ...] = (16, 32, 64)) -> Op
     stem = (Convolution(channels[0], 3), LayerNorm(), Relu())
     blocks = (BasicBlock(c, 1 if i == 0 else 2) for i, c in enumerate(channels))
     return classifier(decisions, before=(*stem, *blocks))
+
+
+def make_controller(
+    name: str, decisions: int, channels: tuple[int, ...], kernel: int | None = None
+) -> Operation:
+    """A controller of given sizes.
+
+    Args:
+      name: `large_kernels` or `small_resnet`.
+      decisions: `T`, the number of logits.
+      channels: of its layers or stages.
+      kernel: of `large_kernels`; its default otherwise.
+
+    Raises:
+      ValueError: another name.
+    """
+    if name == "small_resnet":
+        return small_resnet(decisions, channels)
+    if name == "large_kernels":
+        return large_kernels(decisions, channels, *([] if kernel is None else [kernel]))
+    raise ValueError(f"controller {name!r} is neither 'large_kernels' nor 'small_resnet'.")

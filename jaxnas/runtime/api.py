@@ -11,13 +11,16 @@ import numpy as np
 
 from jaxnas.config import Config
 from jaxnas.export import ChildModule
-from jaxnas.runtime import compilation_cache, outcome
+from jaxnas.instance_config import InstanceConfig
+from jaxnas.instance_export import InstanceModule
+from jaxnas.runtime import compilation_cache, instance_run, outcome
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.child_latency import add_latencies
 from jaxnas.runtime.children import ChildrenPhase, tasks
 from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.experiment import Experiment
+from jaxnas.runtime.instance_experiment import InstanceExperiment
 from jaxnas.runtime.json_values import to_json
 from jaxnas.runtime.latency import load_latency, measure_latency, save_latency
 from jaxnas.runtime.metrics import MetricsWriter, read_metrics
@@ -32,7 +35,8 @@ from jaxnas.runtime.run_data import (
     with_own_data,
 )
 from jaxnas.runtime.run_folder import RunFolder, read_config
-from jaxnas.runtime.saved_child import find
+from jaxnas.runtime.saved import find
+from jaxnas.runtime.saved_child import SavedChild
 from jaxnas.runtime.timing import Timing
 
 LATENCY_TABLE = "latency.json"
@@ -49,14 +53,15 @@ class SearchResult:
     Attributes:
       run_dir: the run folder.
       values: the content of its `result.json`.
-      architecture: the best child, `int32 [T]`.
-      module: that child with its weights, a Flax NNX module from images to logits.
+      architecture: the best child, `int32 [T]`; `None` where every image has its own.
+      module: that child with its weights, a Flax NNX module from images to logits; where every
+        image has its own, from images to logits, architectures and latencies.
     """
 
     run_dir: pathlib.Path
     values: dict[str, Any]
-    architecture: np.ndarray
-    module: ChildModule
+    architecture: np.ndarray | None
+    module: ChildModule | InstanceModule
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -76,7 +81,7 @@ class SearchResult:
 
 
 def search(
-    config: str | Config | None = None,
+    config: str | Config | InstanceConfig | None = None,
     *,
     data: Any = None,
     seed: int | None = None,
@@ -90,8 +95,8 @@ def search(
     """Searches, trains the best children beside random ones, and writes a run folder.
 
     Args:
-      config: the name of a shipped configuration, the path of one, or a `Config`; `enas_digits` by
-        default, or with `resume` that of the run.
+      config: the name of a shipped configuration, the path of one, a `Config` or an
+        `InstanceConfig`; `enas_digits` by default, or with `resume` that of the run.
       data: your own arrays `(images, labels)` or `((images, labels), (test images, test
         labels))`, or a `Dataset`; what the configuration names by default.
       seed: of everything; the configuration's by default.
@@ -119,10 +124,14 @@ def search(
     compilation_cache.enable()
     chosen = with_own_data(_config(config, seed, overrides, resume), data)
     dataset = load_dataset(chosen, data)
-    experiment = Experiment(chosen, dataset)
+    experiment = _experiment(chosen, dataset)
     with _open(experiment, run_dir, resume) as folder:
         try:
-            _run(experiment, folder, quiet, tensorboard, command or _call(chosen, overrides))
+            line = command or _call(chosen, overrides)
+            if isinstance(experiment, InstanceExperiment):
+                instance_run.run(experiment, folder, quiet, tensorboard, line)
+            else:
+                _run(experiment, folder, quiet, tensorboard, line)
         except KeyboardInterrupt as error:
             raise Interrupted(str(folder.path)) from error
         return load_result(folder.path)
@@ -133,10 +142,17 @@ def load_result(run_dir: str | pathlib.Path) -> SearchResult:
     path = pathlib.Path(run_dir)
     values = outcome.read(path)
     child = find(path)
-    return SearchResult(path, values, child.architecture, child.module())
+    architecture = child.architecture if isinstance(child, SavedChild) else None
+    return SearchResult(path, values, architecture, child.module())
 
 
-def _config(config, seed, overrides, resume) -> Config:
+def _experiment(config: Config | InstanceConfig, dataset: Any) -> Experiment | InstanceExperiment:
+    if isinstance(config, InstanceConfig):
+        return InstanceExperiment(config, dataset)
+    return Experiment(config, dataset)
+
+
+def _config(config, seed, overrides, resume) -> Config | InstanceConfig:
     if config is None and resume is not None:
         config = config_of_run(read_config(resume))
     config = "enas_digits" if config is None else config
@@ -144,7 +160,7 @@ def _config(config, seed, overrides, resume) -> Config:
     return chosen if seed is None else dataclasses.replace(chosen, seed=seed)
 
 
-def _open(experiment: Experiment, run_dir, resume) -> RunFolder:
+def _open(experiment: Experiment | InstanceExperiment, run_dir, resume) -> RunFolder:
     config, dataset = experiment.config, experiment.dataset
     stored = dataclasses.asdict(config) | {DIGEST: data_digest(dataset)}
     if resume is None:
@@ -157,7 +173,7 @@ def _open(experiment: Experiment, run_dir, resume) -> RunFolder:
     return RunFolder.resume(resume, config=stored)
 
 
-def _call(config: Config, overrides) -> str:
+def _call(config: Config | InstanceConfig, overrides) -> str:
     options = f", overrides={list(overrides)!r}" if overrides else ""
     return f"jaxnas.search({config.name!r}, seed={config.seed}{options})"
 

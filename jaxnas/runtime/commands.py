@@ -12,8 +12,8 @@ from rich.console import Console
 
 from jaxnas.config import Config
 from jaxnas.data import Dataset, load
-from jaxnas.runtime import api, compilation_cache, saved_child
-from jaxnas.runtime.configs import config_of_run, load_config
+from jaxnas.runtime import api, compilation_cache, saved, saved_child, saved_instance
+from jaxnas.runtime.configs import config_of_run, load_config, of_one_architecture
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.overrides import override
@@ -53,7 +53,7 @@ def search(options: argparse.Namespace) -> None:
 
 
 def _config(options: argparse.Namespace) -> Config:
-    config = override(load_config(options.config), options.overrides)
+    config = override(of_one_architecture(load_config(options.config)), options.overrides)
     return config if options.seed is None else dataclasses.replace(config, seed=options.seed)
 
 
@@ -83,21 +83,36 @@ def _data_of(folder: pathlib.Path) -> Dataset:
 
 def export(options: argparse.Namespace) -> None:
     """`jaxnas export`."""
-    child, out = saved_child.find(options.run), pathlib.Path(options.out)
+    child, out = saved.find(options.run), pathlib.Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "architecture.json", child.description["architecture"])
-    for name in (saved_child.CHILD, saved_child.WEIGHTS):
+    if isinstance(child, saved_instance.SavedInstance):
+        written = [saved_instance.INSTANCE, saved_instance.WEIGHTS]
+    else:
+        write_json(out / "architecture.json", child.description["architecture"])
+        written = [saved_child.CHILD, saved_child.WEIGHTS]
+    for name in written:
         shutil.copyfile(child.folder / name, out / name)
-    written = ["architecture.json", saved_child.CHILD, saved_child.WEIGHTS]
+    if isinstance(child, saved_child.SavedChild):
+        written.insert(0, "architecture.json")
     if options.stablehlo:
-        from jaxnas.export import stablehlo
-
-        shape = tuple(child.description["image_shape"])
-        write_bytes(out / "child.stablehlo", stablehlo(child.module(), shape))
-        written.append("child.stablehlo")
+        written.append(_write_stablehlo(child, out))
     for name in written:
         _OUT.print(str(out / name), highlight=False)
     _OUT.print(f"in Python: jaxnas.load_child({str(out)!r}).module()", highlight=False)
+
+
+def _write_stablehlo(
+    child: saved_child.SavedChild | saved_instance.SavedInstance, out: pathlib.Path
+) -> str:
+    """Writes the portable program, and returns the name of its file."""
+    from jaxnas import export, instance_export
+
+    shape = tuple(child.description["image_shape"])
+    if isinstance(child, saved_instance.SavedInstance):
+        write_bytes(out / "instance.stablehlo", instance_export.stablehlo(child.module(), shape))
+        return "instance.stablehlo"
+    write_bytes(out / "child.stablehlo", export.stablehlo(child.module(), shape))
+    return "child.stablehlo"
 
 
 def show(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import jaxnas
 from jaxnas.config import Config
+from jaxnas.instance_config import InstanceConfig
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.overrides import from_values
 from jaxnas.runtime.run_data import DIGEST
@@ -34,12 +35,13 @@ def config_names() -> list[str]:
     return sorted(p.stem for p in config_folder().glob("*.py") if not p.stem.startswith("_"))
 
 
-def load_config(name: str) -> Config:
+def load_config(name: str) -> Config | InstanceConfig:
     """Loads a configuration.
 
     Args:
       name: `NAME` of a shipped configuration, or `PATH.py` of a file with a function
-        `config(variant: str) -> Config`; `:smoke` after either asks for its smallest variant.
+        `config(variant: str) -> Config` (or `InstanceConfig`); `:smoke` after either asks for its
+        smallest variant.
 
     Raises:
       ConfigError: no such configuration (the message names the nearest), or a file that does not
@@ -64,7 +66,7 @@ def load_config(name: str) -> Config:
         raise
     except Exception as error:
         raise ConfigError(f"{path}: config({variant!r}) failed: {error}") from error
-    if not isinstance(config, Config):
+    if not isinstance(config, Config | InstanceConfig):
         raise ConfigError(f"{path}: config() returned {type(config).__name__}, not a Config.")
     return config
 
@@ -83,6 +85,21 @@ def _function(path: pathlib.Path) -> Any:
     return module.config
 
 
-def config_of_run(stored: dict[str, Any]) -> Config:
+def config_of_run(stored: dict[str, Any]) -> Config | InstanceConfig:
     """The configuration that a run folder's `config.json` holds."""
-    return from_values({k: v for k, v in stored.items() if k != DIGEST})
+    kind = InstanceConfig if "controller" in stored else Config
+    return from_values({k: v for k, v in stored.items() if k != DIGEST}, kind)
+
+
+def of_one_architecture(config: Config | InstanceConfig) -> Config:
+    """The configuration, for what is done with one architecture.
+
+    Raises:
+      ConfigError: every image has its own architecture in it.
+    """
+    if isinstance(config, InstanceConfig):
+        raise ConfigError(
+            f"config {config.name!r} gives every image its own architecture: it can be searched "
+            f"(jaxnas search {config.name}), but not trained or measured as one architecture."
+        )
+    return config

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import numpy as np
@@ -26,14 +25,13 @@ from jaxnas.policies import enas_bias, lstm
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.metrics import MetricsWriter
 from jaxnas.runtime.progress import Progress
+from jaxnas.runtime.search_phase import run_search
 from jaxnas.runtime.timing import Timing
 from jaxnas.searchers import Searcher
 from jaxnas.spaces import SearchSpace
 from jaxnas.supernets import Network, Supernet
 
-CHECKPOINT_SECONDS = 10.0
 TARGET_CHILDREN = 64
-_SHOWN = ("loss", "accuracy", "reward_mean", "random_reward_mean", "entropy")
 
 
 def make_searcher(space: SearchSpace, config: SearcherConfig) -> Searcher:
@@ -161,37 +159,8 @@ class Experiment:
         self, checkpoints: Checkpoints, metrics: MetricsWriter, progress: Progress, timing: Timing
     ) -> SearchState:
         """Runs the search from the last checkpoint, or from the start, to its end."""
-        state = self._restore(checkpoints, metrics)
-        progress.phase("search", self.engine.total_steps)
-        progress.advance(steps=int(state.step))
-        pending: list[tuple[int, dict[str, Any]]] = []
-        try:
-            while int(state.step) < self.engine.total_steps:
-                step = int(state.step)
-                state, measured = self.engine.step(state, self.data)
-                pending.append((step, measured | {"seconds": timing.elapsed()}))
-                if len(pending) > 1 or measured["phase"] == "policy":
-                    _flush(pending, metrics, progress)
-                if timing.due(CHECKPOINT_SECONDS):
-                    _flush(pending, metrics, progress)
-                    self._save(checkpoints, timing, state)
-        finally:
-            # Ctrl-C too: the last whole step is not lost.
-            _flush(pending, metrics, progress)
-            self._save(checkpoints, timing, state)
-        return state
-
-    def _restore(self, checkpoints: Checkpoints, metrics: MetricsWriter) -> SearchState:
         key = self.key("search")
-        found = checkpoints.restore(jax.eval_shape(self.engine.init, key))
-        step, state = found if found is not None else (0, self.engine.init(key))
-        if step < self.engine.total_steps:
-            metrics.rewind(step - 1)
-        return state
-
-    def _save(self, checkpoints: Checkpoints, timing: Timing, state: SearchState) -> None:
-        checkpoints.save(int(state.step), state)
-        timing.save("search")
+        return run_search(self.engine, key, self.data, checkpoints, metrics, progress, timing)
 
     def candidates(self, state: SearchState) -> tuple[Candidates, Candidates]:
         """The children to train: the best of the searcher's samples, and uniform ones."""
@@ -202,16 +171,3 @@ class Experiment:
             return top, Candidates(best.architectures[:0], best.accuracies[:0])
         uniform = random_children(self.engine, self.key("random"), config.random)
         return top, rank(self.engine, state, self.data, uniform)
-
-
-def _flush(pending: list, metrics: MetricsWriter, progress: Progress) -> None:
-    while pending:
-        step, measured = pending[0]
-        values = {
-            name: float(value) if isinstance(value, jax.Array) else value
-            for name, value in measured.items()
-        }
-        # Taken off first: Ctrl-C here must not write a line twice.
-        del pending[0]
-        metrics.write(step, values)
-        progress.advance({name: values[name] for name in _SHOWN if name in values})

@@ -7,16 +7,19 @@ import difflib
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from jaxnas.config import Config, NetworkConfig
+from jaxnas.instance_config import InstanceConfig
 from jaxnas.runtime.errors import ConfigError
+
+AnyConfig = TypeVar("AnyConfig", bound=Config | InstanceConfig)
 
 SHORT = {"data": "data.source", "epochs": "search.epochs"}
 """Keys that stand for a longer one on the command line."""
 
 
-def override(config: Config, assignments: Iterable[str]) -> Config:
+def override(config: AnyConfig, assignments: Iterable[str]) -> AnyConfig:
     """Applies `KEY=VALUE` assignments to a configuration.
 
     Args:
@@ -80,7 +83,7 @@ def _sections(node: Any) -> set[str]:
     return {".".join(part[:end]) for part in parts for end in range(1, len(part))}
 
 
-def _nearest(key: str, config: Config) -> str:
+def _nearest(key: str, config: Config | InstanceConfig) -> str:
     """The key that was meant: spelt alike, or of the same last name."""
     keys = [*_keys(config), *SHORT]
     leaves: dict[str, list[str]] = {}

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 CHILD, WEIGHTS = "child.json", "weights.npz"
 CHILDREN = "children"
 
-# What a file that is missing, cut off, edited or overwritten shows up as.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     ValueError,
     KeyError,
@@ -44,6 +43,7 @@ _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+"""What a file that is missing, cut off, edited or overwritten shows up as."""
 
 
 def save(
@@ -54,9 +54,9 @@ def save(
     network = config.final_network or config.network
     child = child_network(experiment.final_network, architecture)
     params, moments = jax.device_get((trained.params, trained.moments))
-    arrays = {f"moments|{name}": leaf for name, leaf in _flatten(moments)}
+    arrays = {f"moments|{name}": leaf for name, leaf in flatten(moments)}
     for key in child.operations:
-        leaves = _flatten(child.parameters(params, key))
+        leaves = flatten(child.parameters(params, key))
         arrays |= {f"weights|{key}|{name}": leaf for name, leaf in leaves}
     buffer = io.BytesIO()
     plain: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in arrays.items()}
@@ -99,7 +99,7 @@ class SavedChild:
         self.folder = folder
         try:
             self._read()
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise RunError(
                 f"{folder} holds no readable child ({type(error).__name__}: {error}): give the "
                 "folder of a finished run, or restore its files."
@@ -123,18 +123,6 @@ class SavedChild:
         return ChildModule(self.network, self.trained.params, self.trained.moments, mean, std)
 
 
-def find(folder: str | pathlib.Path) -> SavedChild:
-    """The child that a folder holds: a saved child's own, or the best one of a run.
-
-    Raises:
-      RunError: the folder holds neither.
-    """
-    path = pathlib.Path(folder)
-    if not (path / CHILD).is_file():
-        path = path / CHILDREN / outcome_child(path)
-    return SavedChild(path)
-
-
 def outcome_child(run_dir: pathlib.Path) -> str:
     """The name of the best child of a finished run."""
     try:
@@ -145,7 +133,8 @@ def outcome_child(run_dir: pathlib.Path) -> str:
         ) from error
 
 
-def _flatten(tree: Any) -> list[tuple[str, Any]]:
+def flatten(tree: Any) -> list[tuple[str, Any]]:
+    """The leaves of a pytree by their paths, with `|` between the parts."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return [("|".join(_name(part) for part in path), leaf) for path, leaf in leaves]
 
@@ -162,14 +151,14 @@ def _rebuild(child: Network, arrays: Mapping[str, np.ndarray], diverged: bool) -
     moments: dict[str, Any] = {}
     for name, array in arrays.items():
         if name.startswith("moments|"):
-            _insert(moments, name.split("|")[1:], jnp.asarray(array))
+            insert(moments, name.split("|")[1:], jnp.asarray(array))
     return TrainedChild(params, moments_from(moments), diverged)
 
 
 def _stack(keys: tuple[str, ...], expected: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     """The parameters of one signature, one row per key."""
     leaves = []
-    for name, leaf in _flatten(expected):
+    for name, leaf in flatten(expected):
         rows = np.stack([arrays[f"weights|{key}|{name}"] for key in keys])
         if rows.shape != leaf.shape:
             raise ValueError(f"{keys[0]!r} has weights of shape {list(rows.shape[1:])}")
@@ -177,7 +166,8 @@ def _stack(keys: tuple[str, ...], expected: Any, arrays: Mapping[str, np.ndarray
     return jax.tree.unflatten(jax.tree.structure(expected), leaves)
 
 
-def _insert(tree: dict[str, Any], path: list[str], leaf: Any) -> None:
+def insert(tree: dict[str, Any], path: list[str], leaf: Any) -> None:
+    """Puts a leaf into nested dicts at a path."""
     for part in path[:-1]:
         tree = tree.setdefault(part, {})
     tree[path[-1]] = leaf

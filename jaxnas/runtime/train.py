@@ -13,13 +13,15 @@ import numpy as np
 from jaxnas.config import Config
 from jaxnas.data import DataError, Dataset
 from jaxnas.engine import Split
-from jaxnas.runtime import compilation_cache, saved_child
+from jaxnas.objectives.variety import count_unique
+from jaxnas.runtime import compilation_cache, saved, saved_child
 from jaxnas.runtime.errors import RunError, disk_errors
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_json
 from jaxnas.runtime.progress import Progress
 from jaxnas.runtime.run_data import load_dataset, with_own_data
 from jaxnas.runtime.run_folder import CONFIG
+from jaxnas.runtime.saved_instance import SavedInstance
 from jaxnas.spaces import SearchSpace
 from jaxnas.supernets import child_network, children_network, count_flops, inherit
 from jaxnas.training import Trainer
@@ -128,12 +130,18 @@ def evaluate_saved(
       dataset: the data.
       batch_size: images per forward pass.
 
+    Returns:
+      `test_accuracy` and `images`; also `latency`, `latency_unit` and `unique_architectures` where
+      every image has its own architecture.
+
     Raises:
       RunError: no child there.
       DataError: images of another shape than the child's, or labels that it does not know.
     """
-    child = saved_child.find(folder)
+    child = saved.find(folder)
     _check_fits(child.description, dataset)
+    if isinstance(child, SavedInstance):
+        return _evaluate_instance(child, dataset, batch_size)
     module, hits = child.module(), 0.0
     for start in range(0, len(dataset.test_labels), batch_size):
         batch = slice(start, start + batch_size)
@@ -142,6 +150,28 @@ def evaluate_saved(
             hits = math.nan
         hits += int((logits.argmax(-1) == dataset.test_labels[batch]).sum())
     return {"test_accuracy": hits / len(dataset.test_labels), "images": len(dataset.test_labels)}
+
+
+def _evaluate_instance(child: SavedInstance, dataset: Dataset, batch_size: int) -> dict[str, Any]:
+    module, count = child.module(), len(dataset.test_labels)
+    correct, latency, chosen = [], [], []
+    for start in range(0, count, batch_size):
+        # The last batch is filled up, so that one program serves all.
+        rows = np.minimum(start + np.arange(batch_size), count - 1)
+        used = min(batch_size, count - start)
+        found = module(jnp.asarray(dataset.test_images[rows]))
+        logits = np.asarray(found.logits)[:used]
+        right = logits.argmax(-1) == dataset.test_labels[rows[:used]]
+        correct.append(right & np.isfinite(logits).all(-1))
+        latency.append(np.asarray(found.latency)[:used])
+        chosen.append(np.asarray(found.architectures)[:used])
+    return {
+        "test_accuracy": float(np.concatenate(correct).mean()),
+        "latency": float(np.concatenate(latency).mean()),
+        "latency_unit": child.table.unit,
+        "unique_architectures": count_unique(np.concatenate(chosen)),
+        "images": count,
+    }
 
 
 def _check_fits(description: dict[str, Any], dataset: Dataset) -> None:

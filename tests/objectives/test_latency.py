@@ -109,3 +109,14 @@ def test_tables_that_do_not_fit_are_named(network, table):
         bounds(table, network, "conv")
     with pytest.raises(ValueError, match="no latency table of version 1"):
         LatencyTable.from_json({"version": 2})
+
+
+def test_a_window_between_the_costs_of_all_architectures_is_refused(network, table):
+    # Block 0 costs 3, 10 or 13, block 1 costs 0, 5, 20 or 25; the baseline is 30.
+    with pytest.raises(ValueError, match="no architecture can meet the latency window"):
+        published_window(table, network, baseline=WIDE, lower=1.5, start=2.0, end=2.0)
+    with pytest.raises(ValueError, match=r"from 18\.3 to 22\.5 seconds"):
+        published_window(table, network, baseline=WIDE, lower=0.61, start=1.0, end=0.75)
+    # 18 = 13 + 5 lies in this one.
+    found = published_window(table, network, baseline=WIDE, lower=0.58, start=1.0, end=0.75)
+    assert found == WindowSchedule(0.58 * 30, 38.0, 22.5)

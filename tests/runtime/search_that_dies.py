@@ -13,7 +13,7 @@ from tiny_search import tiny_config
 
 import jaxnas
 from jaxnas.engine import Engine
-from jaxnas.runtime import checkpoint, experiment
+from jaxnas.runtime import checkpoint, search_phase
 from jaxnas.runtime.children import ChildrenPhase
 from jaxnas.training import Trainer
 
@@ -65,7 +65,7 @@ MOMENTS = {
 
 
 def main(folder, moment):
-    experiment.CHECKPOINT_SECONDS = 0.0
+    search_phase.CHECKPOINT_SECONDS = 0.0
     MOMENTS[moment]()
     started = (pathlib.Path(folder) / "config.json").exists()
     place = {"resume": folder} if started else {"run_dir": folder}

@@ -8,7 +8,7 @@ import pytest
 
 import jaxnas
 from jaxnas.runtime import RunError
-from jaxnas.runtime.saved_child import find
+from jaxnas.runtime.saved import find
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 

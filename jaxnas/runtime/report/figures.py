@@ -12,6 +12,7 @@ from jaxnas.runtime.report.architectures import drawing_of_walk
 from jaxnas.runtime.report.comparison import draw_accuracy, draw_ranking
 from jaxnas.runtime.report.curves import draw_search, draw_training
 from jaxnas.runtime.report.drawing import draw_panels
+from jaxnas.runtime.report.instances import draw_images, draw_latencies, draw_map, draw_tradeoff
 from jaxnas.runtime.report.policy_map import draw_policy
 from jaxnas.runtime.report.reading import Run
 
@@ -20,14 +21,18 @@ def draw_figures(run: Run) -> tuple[dict[str, Figure], list[str]]:
     """Draws what a run has recorded.
 
     Returns:
-      The figures by the name of their file (`architecture`, `accuracy`, `curves`, `policy`,
-      `ranking`, `training`), in the order in which they are shown; and a sentence for each that
-      could not be drawn. A report comes after hours of search, so that one picture with odd data
-      must not cost the others.
+      The figures by the name of their file (`architecture`, `accuracy`, `tradeoff`, `latencies`,
+      `map`, `images`, `curves`, `policy`, `ranking`, `training`), in the order in which they are
+      shown; and a sentence for each that could not be drawn. A report comes after hours of
+      search, so that one picture with odd data must not cost the others.
     """
     drawers: dict[str, Callable[[Run], Figure | None]] = {
         "architecture": draw_architecture,
         "accuracy": draw_accuracy,
+        "tradeoff": draw_tradeoff,
+        "latencies": draw_latencies,
+        "map": draw_map,
+        "images": draw_images,
         "curves": draw_search,
         "policy": lambda run: draw_policy(run.policy, chosen_actions(run)),
         "ranking": draw_ranking,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from jaxnas.runtime.report import formats
+from jaxnas.runtime.report import formats, instance_findings
 from jaxnas.runtime.report.reading import Run, number
 from jaxnas.runtime.report.statistics import mean_interval
 
@@ -27,10 +27,14 @@ def headline(run: Run) -> list[Figure]:
     """The numbers that a reader wants first; only those that are there."""
     result = run.result
     remark = "the child with the highest validation accuracy; test data read once"
+    if instance_findings.is_instance(run):
+        remark = "the fastest point as accurate as MobileNetV2 1.0x on validation data, if any"
     figures = []
     if finished(run):
         text = formats.accuracy(result["test_accuracy"])
         figures.append(Figure(text, "test accuracy, searched", remark))
+    if instance_findings.is_instance(run):
+        figures += [Figure(*entry) for entry in instance_findings.headline(run)]
     random = mean_interval(run.test_accuracies("random"))
     if random.n:
         figures.append(Figure(formats.accuracy(random.mean), "test accuracy, random", _spread(run)))
@@ -53,6 +57,8 @@ def _spread(run: Run) -> str:
 
 def comparison(run: Run) -> str:
     """Searched against random in one sentence that claims no more than the numbers do."""
+    if instance_findings.is_instance(run):
+        return instance_findings.comparison(run)
     random, searched = run.test_accuracies("random"), number(run.result.get("test_accuracy"))
     if not math.isfinite(searched) or not len(random):
         return ""
@@ -67,6 +73,8 @@ def comparison(run: Run) -> str:
 
 def caveats(run: Run) -> list[str]:
     """How to read the numbers, and what they do not say."""
+    if instance_findings.is_instance(run):
+        return instance_findings.caveats(run)
     notes = [
         "Data is split into training, validation and test data. Rewards, the choice of the final "
         "child and its training see the first two only; test data is read once, for this report.",

@@ -19,6 +19,21 @@ PICTURES = {
         "Each mark is one child trained from scratch; the filled one is the final child. Diamonds "
         "are means, bars their 95% intervals (Student's t, from three children on).",
     ),
+    "tradeoff": (
+        "Accuracy and latency",
+        "Test accuracy against mean latency: the policy, its controls at the same latency, and "
+        "MobileNetV2 at several widths.",
+    ),
+    "latencies": ("Latency of each image", "The test images by the cost of their architectures."),
+    "map": (
+        "The architectures",
+        "Each mark is one architecture on the plane of the first two principal components of the "
+        "bits over test images; larger marks are of more images.",
+    ),
+    "images": (
+        "Easy and hard images",
+        "Test images with the cheapest and with the costliest architectures, and their classes.",
+    ),
     "curves": (
         "The search",
         "Thin: recorded values. Thick: their moving average. The random children are evaluated "
@@ -52,6 +67,7 @@ def report_page(run: Run, figures: Mapping[str, Figure], problems: Sequence[str]
         _paragraph(findings.comparison(run)),
         *(_picture(name, figures[name]) for name in PICTURES if name in figures),
         tables.children(run),
+        tables.arms(run),
         tables.costs(run),
         tables.usage(run),
         _list("How to read this", findings.caveats(run)),

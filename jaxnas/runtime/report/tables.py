@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from jaxnas.runtime.report import formats
+from jaxnas.runtime.report import formats, instance_findings
 from jaxnas.runtime.report.reading import Run, number
 
 KINDS = {"best": "searched", "random": "random"}
@@ -67,7 +67,7 @@ def costs(run: Run) -> str:
 def usage(run: Run) -> str:
     """How to go on from here, on the command line and in Python."""
     if "architecture" not in run.result:
-        return ""
+        return _usage_of_instance(run) if "arms" in run.result else ""
     folder = str(run.folder)
     quoted = shlex.quote(folder)
     shell = (
@@ -84,6 +84,52 @@ def usage(run: Run) -> str:
     )
     blocks = (f"<pre>{escape(text)}</pre>" for text in (shell, python))
     return f"<h2>How to use the result of {escape(run.name)}</h2>\n" + "\n".join(blocks)
+
+
+def _usage_of_instance(run: Run) -> str:
+    folder = str(run.folder)
+    quoted = shlex.quote(folder)
+    shell = (
+        f"jaxnas show {quoted}      # this report on the terminal, the page made anew\n"
+        f"jaxnas evaluate {quoted}  # test accuracy and latency of the network with its policy\n"
+        f"jaxnas export {quoted}    # both as a Flax module"
+    )
+    python = (
+        f"import jaxnas\n\nmodule = jaxnas.load_child({folder!r}).module()\n"
+        "logits, architectures, latency = module(images)"
+    )
+    blocks = (f"<pre>{escape(text)}</pre>" for text in (shell, python))
+    return f"<h2>How to use the result of {escape(run.name)}</h2>\n" + "\n".join(blocks)
+
+
+def arms(run: Run) -> str:
+    """The arms of an instance-aware run, and its Pareto points."""
+    found, points = run.result.get("arms") or [], run.result.get("points") or []
+    unit = str(run.result.get("latency_unit", ""))
+    if not found:
+        return ""
+    rows = [
+        [
+            str(arm.get("name", "")),
+            formats.accuracy(arm.get("test_accuracy")),
+            instance_findings.latency(number(arm.get("latency")), unit),
+        ]
+        for arm in found
+    ]
+    text = f"<h2>Arms</h2>\n{_table(['arm', 'test accuracy', 'mean latency'], rows, numeric=2)}"
+    rows = [
+        [
+            str(point.get("epoch")),
+            formats.accuracy(point.get("validation_accuracy")),
+            instance_findings.latency(number(point.get("validation_latency")), unit),
+            str(point.get("unique_architectures")),
+        ]
+        for point in points
+    ]
+    heads = ["taken after epoch", "validation accuracy", "mean latency", "architectures"]
+    chosen = [bool(point.get("chosen")) for point in points]
+    table = _table(heads, rows, numeric=3, chosen=chosen)
+    return f"{text}\n<h2>Pareto points, fine-tuned</h2>\n{table}" if points else text
 
 
 def reproduction(run: Run) -> str:

@@ -6,10 +6,12 @@ Source: Sandler et al. 2018, "MobileNetV2: inverted residuals and linear bottlen
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jaxnas.spaces import Decision, SearchSpace
 from jaxnas.supernets.network import Network, OperationTable
 from jaxnas.supernets.networks.frame import check_image
-from jaxnas.supernets.networks.mobilenet import layout
+from jaxnas.supernets.networks.mobilenet import Stage, layout
 from jaxnas.supernets.ops import (
     BatchNorm,
     Convolution,
@@ -27,7 +29,15 @@ EXPANSION = 6
 
 
 def mobilenet_v2(
-    *, image_shape: Shape, num_classes: int, width: float = 1.0, dropout: float = 0.0
+    *,
+    image_shape: Shape,
+    num_classes: int,
+    width: float = 1.0,
+    stages: Sequence[tuple[int, int, int]] | None = None,
+    stem: int = 32,
+    stem_stride: int | None = None,
+    head: int = 1280,
+    dropout: float = 0.0,
 ) -> Network:
     """Stem, 17 inverted residuals, classifier, with `width` times the published channels.
 
@@ -35,6 +45,10 @@ def mobilenet_v2(
       image_shape: `(H, W, C)`; strides follow `jaxnas.supernets.networks.mobilenet.layout(H)`.
       num_classes: the number of logits.
       width: the width multiplier (0.4, 1.0 and 1.4 in InstaNAS's comparison).
+      stages: `(channels, blocks, stride)` of each stage at width 1; the published ones by default.
+      stem: channels of the stem at width 1.
+      stem_stride: 1 or 2; as in `layout(H)` by default.
+      head: channels of the 1 x 1 convolution before the classifier, at widths up to 1.
       dropout: the rate before the classifier, in training (0.2 in the paper).
 
     Raises:
@@ -43,22 +57,24 @@ def mobilenet_v2(
     """
     if width <= 0:
         raise ValueError(f"network 'mobilenet_v2': width is {width}; it must be positive.")
-    stem_stride, stages = layout(image_shape[0])
-    halvings = [stem_stride, *(stage.stride for stage in stages)].count(2)
+    stride, published = layout(image_shape[0])
+    stride = stride if stem_stride is None else stem_stride
+    chosen = [Stage(*stage) for stage in (published if stages is None else stages)]
+    halvings = [stride, *(stage.stride for stage in chosen)].count(2)
     check_image("mobilenet_v2", image_shape, num_classes, halvings)
     table = OperationTable()
-    stem = _convolution(round_channels(32 * width), 3, stem_stride)
-    shape = table.add("stem", Sequential(stem), image_shape)
-    for stage in stages:
+    first = _convolution(round_channels(stem * width), 3, stride)
+    shape = table.add("stem", Sequential(first), image_shape)
+    for stage in chosen:
         for repeat in range(stage.repeats):
-            stride = stage.stride if repeat == 0 else 1
+            step = stage.stride if repeat == 0 else 1
             channels = round_channels(stage.channels * width)
             expansion = 1 if len(table) == 1 else EXPANSION
-            operation = _inverted_residual(shape[-1], channels, stride, expansion)
+            operation = _inverted_residual(shape[-1], channels, step, expansion)
             shape = table.add(f"block_{len(table) - 1}", operation, shape)
     # The last convolution does not shrink with the network.
-    head = _convolution(round_channels(1280 * max(1.0, width)), 1)
-    table.add("classifier", classifier(num_classes, before=head, dropout=dropout), shape)
+    last = _convolution(round_channels(head * max(1.0, width)), 1)
+    table.add("classifier", classifier(num_classes, before=last, dropout=dropout), shape)
     segments = tuple(_segment(key) for key in table)
     space = SearchSpace("mobilenet_v2", (Decision("network", ("mobilenet_v2",)),))
     return Network(

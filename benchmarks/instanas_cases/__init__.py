@@ -1,0 +1,1 @@
+"""What `benchmarks/instanas.py` is made of: settings, arms, kept results, timings."""

@@ -1,0 +1,67 @@
+"""The trained networks by the clock, their controllers included, beside MobileNetV2 1.0x."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from measuring import interleave, ratio
+
+from instanas_cases import settings
+from jaxnas.runtime.end_to_end import fresh_module, program
+from jaxnas.runtime.instance_experiment import InstanceExperiment
+from jaxnas.runtime.saved_instance import SavedInstance
+
+BATCHES, IMAGES = (1, 64), 128
+
+
+def run(data: str | None, folders: list[str], quick: bool, threads: int) -> list[dict[str, Any]]:
+    """One row for each network and batch size."""
+    config = settings.quick() if data is None else settings.cifar()
+    dataset = settings.dataset(data)
+    experiment = InstanceExperiment(dataclasses.replace(config, widths=(1.0,)), dataset)
+    base = program(fresh_module(experiment.baseline(1.0), dataset))
+    images = np.resize(dataset.test_images, (IMAGES, *dataset.image_shape))
+    rows = []
+    for folder in folders:
+        ours = program(SavedInstance(pathlib.Path(folder)).module())
+        for batch in BATCHES:
+            rows.append(_race({"ours": ours, "base": base}, images, batch, quick, threads))
+            rows[-1]["network"] = pathlib.Path(folder).name
+    return rows
+
+
+def _race(programs: dict[str, Any], images, batch: int, quick: bool, threads: int):
+    batches = [jnp.asarray(images[i : i + batch]) for i in range(0, len(images), batch)]
+
+    def turn(call):
+        def run():
+            for each in batches:
+                jax.block_until_ready(call(each))
+
+        return run
+
+    turns = {name: turn(call) for name, call in programs.items()}
+    for call in turns.values():
+        call()
+    times = interleave(turns, seconds=0.5 if quick else 10, least=5)
+    clock = "cpu" if threads == 1 else "wall"
+    base, ours = (getattr(times[name], clock) / len(images) for name in ("base", "ours"))
+    found = ratio(ours, base)
+    return {
+        "case": "end_to_end",
+        "batch": batch,
+        "threads": threads,
+        "seconds_per_image": float(np.median(ours)),
+        "baseline_seconds_per_image": float(np.median(base)),
+        "reduction": {
+            "value": 1 - found["value"],
+            "low": 1 - found["high"],
+            "high": 1 - found["low"],
+        },
+        "repeats": len(ours),
+    }

@@ -1,0 +1,151 @@
+"""Routed against masked: the test forward and the policy step at batch 32, and their memory.
+
+At the paper's size (17 blocks of 5 modules, 32 x 32 pixels), under a sharp controller that turns
+on a fifth of the modules, so that a block runs one on average. Both ways do the same: their logits
+and updated policies are compared before anything is timed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from measuring import interleave, peak_memory_mb, ratio
+
+from instanas_cases.masked import MaskedEngine
+from jaxnas.instance_engine import InstanceEngine, InstanceState
+from jaxnas.instance_evaluation import _greedy
+from jaxnas.objectives import WindowSchedule, flops_table
+from jaxnas.policies import instance
+from jaxnas.spaces.mobilenet import MODULES
+from jaxnas.supernets import Supernet, make_routing, mobilenet
+from jaxnas.supernets.executors import routed
+
+BATCH, SHARE, SHARPNESS = 32, 0.2, 4.0
+DEFAULT = "basic_block"
+
+
+class Contest(NamedTuple):
+    """Both ways and what they work on."""
+
+    engine: InstanceEngine
+    masked: MaskedEngine
+    state: InstanceState
+    images: jax.Array
+    labels: jax.Array
+
+
+def make(quick: bool, seed: int) -> Contest:
+    """The contest at the paper's size, or a tiny one."""
+    small: dict[str, Any] = {"stages": ((8, 2, 2),), "stem": 8, "head": 8} if quick else {}
+    shape = (8, 8, 3) if quick else (32, 32, 3)
+    network = mobilenet(image_shape=shape, num_classes=10, default=DEFAULT, **small)
+    policy = instance(network.space, shape)
+    table = flops_table(network, policy.flops)
+    every = float(sum(table.costs.values()))
+    engine = InstanceEngine(
+        Supernet(network), policy, table, WindowSchedule(0.0, every, every), optax.sgd(0.1)
+    )
+    keys = jax.random.split(jax.random.key(seed), 3)
+    images = jax.random.normal(keys[0], (BATCH, *shape))
+    labels = jax.random.randint(keys[1], (BATCH,), 0, 10)
+    state = _sharpen(engine, engine.init(keys[2], images), images)
+    return Contest(engine, MaskedEngine(engine, MODULES, DEFAULT), state, images, labels)
+
+
+def _sharpen(engine: InstanceEngine, state: InstanceState, images: jax.Array) -> InstanceState:
+    """The state with a policy that is sure of its choice and turns on a fifth of the bits."""
+    logits = engine.policy.logits(state.policy, images)
+    threshold, spread = jnp.quantile(logits, 1 - SHARE, axis=0), logits.std(0)
+    scale, last = SHARPNESS / spread, max(state.policy, key=int)
+    linear = state.policy[last]
+    sharp = {"weights": linear["weights"] * scale, "bias": (linear["bias"] - threshold) * scale}
+    return state._replace(policy={**state.policy, last: sharp})
+
+
+def routed_predict(contest: Contest) -> jax.Array:
+    """The test forward as the engine evaluates: the policy, then the chosen modules."""
+    engine, state = contest.engine, contest.state
+    chosen = _greedy(engine.policy, state.policy, contest.images)
+    routing = make_routing(engine.supernet.network, chosen)
+    return routed.forward(routing, state.params, contest.images, statistics=state.moments)
+
+
+def calls(contest: Contest, what: str) -> dict[str, Any]:
+    """The two ways of `forward` or `step`, as functions that return when they are done."""
+    engine, masked, state, images, labels = contest
+    if what == "forward":
+        return {
+            "masked": lambda: jax.block_until_ready(masked.predict(state, images)),
+            "routed": lambda: jax.block_until_ready(routed_predict(contest)),
+        }
+    return {
+        "masked": lambda: jax.block_until_ready(masked.policy_step(state, images, labels, 0.5)),
+        "routed": lambda: jax.block_until_ready(
+            engine.policy_step(state, images, labels, 0.5)[0].policy
+        ),
+    }
+
+
+def check(contest: Contest) -> float:
+    """The largest difference of the logits, as a share of the largest.
+
+    Raises:
+      RuntimeError: logits, or the rewards of sampled and greedy policies, differ by more than
+        rounding.
+    """
+    engine, masked, state, images, labels = contest
+    ours, theirs = np.asarray(routed_predict(contest)), np.asarray(masked.predict(state, images))
+    difference = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+    # All are "right", so that every reward says its latency.
+    labels = jnp.asarray(theirs.argmax(-1))
+    greedy = _greedy(engine.policy, state.policy, images)
+    both = jnp.concatenate([greedy, greedy])
+    rewards = engine._rewards(state, images, labels, both, 0.5)[0][: len(images)]
+    other = masked.rewards(state, images, labels, greedy, 0.5)
+    gap = float(jnp.abs(rewards - other).max() / jnp.abs(other).max())
+    if difference > 1e-3 or gap > 1e-3:
+        raise RuntimeError(
+            f"routed and masked differ: logits by {difference:.2g}, rewards by {gap:.2g}."
+        )
+    return difference
+
+
+def run(quick: bool, seed: int, threads: int) -> list[dict[str, Any]]:
+    """One row each for the test forward and the policy step."""
+    contest = make(quick, seed)
+    difference, rows = check(contest), []
+    chosen = _greedy(contest.engine.policy, contest.state.policy, contest.images)
+    for what in ("forward", "step"):
+        ways = calls(contest, what)
+        for call in ways.values():
+            call()
+        times = interleave(ways, seconds=0.5 if quick else 60, least=5)
+        clock = "cpu" if threads == 1 else "wall"
+        slow, fast = (getattr(times[name], clock) for name in ("masked", "routed"))
+        rows.append(
+            {
+                "case": what,
+                "batch": BATCH,
+                "threads": threads,
+                "modules_per_block": float(np.asarray(chosen).mean() * len(MODULES)),
+                "masked_seconds": float(np.median(slow)),
+                "routed_seconds": float(np.median(fast)),
+                "repeats": len(slow),
+                "ratio": ratio(slow, fast),
+                "largest_difference": difference,
+            }
+        )
+    return rows
+
+
+def memory(quick: bool, seed: int, what: str, way: str) -> dict[str, Any]:
+    """The peak memory of a process that does one thing in one way, twice."""
+    contest = make(quick, seed)
+    before = peak_memory_mb()
+    for _ in range(2):
+        calls(contest, what)[way]()
+    return {"case": what, "way": way, "start_mb": before, "peak_mb": peak_memory_mb()}

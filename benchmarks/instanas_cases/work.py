@@ -1,0 +1,44 @@
+"""Results that are kept: what is finished is not computed again after a restart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from jaxnas.instance_config import InstanceConfig
+from jaxnas.runtime.files import write_json
+from jaxnas.runtime.json_values import from_json, to_json
+
+
+class Work:
+    """A folder of results, each under the settings and data that it came from.
+
+    Args:
+      folder: the folder; made here.
+      config: the settings, whose seed does not count.
+      data_digest: of the data.
+    """
+
+    def __init__(self, folder: pathlib.Path, config: InstanceConfig, data_digest: str):
+        values = to_json(config) | {"seed": 0, "data": data_digest}
+        text = json.dumps(values, sort_keys=True).encode()
+        self.folder = folder / hashlib.sha256(text).hexdigest()[:12]
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, arm: str, seed: int) -> pathlib.Path:
+        """Where the result of an arm lies."""
+        return self.folder / f"{arm}-{seed}.json"
+
+    def instance(self, seed: int) -> pathlib.Path:
+        """Where the network with its policy lies."""
+        return self.folder / f"instance-{seed}"
+
+    def get(self, arm: str, seed: int, compute: Callable[[], Any]) -> Any:
+        """The result of an arm, computed where it is not there yet."""
+        path = self.path(arm, seed)
+        if not path.is_file():
+            write_json(path, compute())
+        return from_json(json.loads(path.read_text()))

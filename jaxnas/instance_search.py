@@ -1,0 +1,346 @@
+"""InstaNAS's three stages as one sequence of steps, a pure function of one state.
+
+Pretraining, the joint search, and the fine-tuning of some states of the search, its Pareto points.
+The policy learns from validation images, the shared weights from training images (the authors'
+code uses training images for both, and chooses by test images).
+
+Source: Cheng et al. 2018, "InstaNAS" (arXiv:1811.10201), section 3, and the authors' code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxnas.config_checks import check_batch
+from jaxnas.data import Augmentation, augment
+from jaxnas.data.batches import batch_indices, batches_per_epoch, gather, normalize
+from jaxnas.engine import DeviceData, Split
+from jaxnas.instance_config import InstanceConfig, StageConfig
+from jaxnas.instance_engine import InstanceEngine, InstanceState, Metrics
+from jaxnas.instance_evaluation import evaluate
+from jaxnas.objectives import LatencyTable, WindowSchedule
+from jaxnas.optimizers import make_optimizer
+from jaxnas.policies.instance import InstancePolicy
+from jaxnas.supernets import Supernet, average_moments
+
+
+class Point(NamedTuple):
+    """A Pareto point: what inference needs.
+
+    Attributes:
+      params: the shared weights.
+      moments: the moments of every operation.
+      policy: the parameters of the policy.
+    """
+
+    params: Any
+    moments: Any
+    policy: Any
+
+
+class InstanceSearchState(NamedTuple):
+    """Everything that a search knows; a pytree that is saved, restored and handed on.
+
+    Attributes:
+      step: `int32 []`, steps done.
+      key: the PRNG key of the batches.
+      current: what is trained.
+      points: the Pareto points, fastest to come last; each as it was when it was taken, and
+        fine-tuned at the end.
+    """
+
+    step: jax.Array
+    key: jax.Array
+    current: InstanceState
+    points: tuple[Point, ...]
+
+
+class Place(NamedTuple):
+    """Where a step lies.
+
+    Attributes:
+      phase: `pretrain`, `policy`, `weights` or `finetune`.
+      epoch: of its stage; of all points together in fine-tuning.
+      number: steps of the phase done before: the position in the order of the images.
+      first: whether it begins its stage, in fine-tuning that of its point.
+      last: whether it ends its stage; in the search, an epoch.
+      point: the point that is taken after it or fine-tuned by it; -1 for none.
+    """
+
+    phase: str
+    epoch: int
+    number: int
+    first: bool
+    last: bool
+    point: int = -1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class InstanceSearch:
+    """The steps of one search, made for sizes that are known.
+
+    Attributes:
+      supernet: a supernet over a space of bits.
+      policy: the policy over that space.
+      table: what operations cost.
+      window: the window of costs that is rewarded.
+      config: the options of the stages and the policy.
+      train_size: images in the train split.
+      validation_size: images in the validation split.
+
+    Raises:
+      DataError: a batch larger than its split.
+      ValueError: parts that do not fit each other.
+    """
+
+    supernet: Supernet
+    policy: InstancePolicy
+    table: LatencyTable
+    window: WindowSchedule
+    config: InstanceConfig
+    train_size: int
+    validation_size: int
+
+    def __post_init__(self):
+        for name in ("pretrain", "search", "finetune"):
+            size = getattr(self.config, name).batch_size
+            check_batch(f"{name}.batch_size", size, "train", self.train_size)
+        size = self.config.search.reward_batch_size
+        check_batch("search.reward_batch_size", size, "validation", self.validation_size)
+        self.engines  # noqa: B018  what does not fit fails before any work
+
+    @functools.cached_property
+    def engines(self) -> dict[str, InstanceEngine]:
+        """The engine of each stage: they differ in the optimiser of the shared weights."""
+        options = self.config.controller
+        return {
+            stage: InstanceEngine(
+                self.supernet,
+                self.policy,
+                self.table,
+                self.window,
+                self._optimizer(getattr(self.config, stage)),
+                _adam(options.learning_rate),
+                options.right,
+                options.exponent,
+                options.entropy,
+                options.shaping,
+            )
+            for stage in ("pretrain", "search", "finetune")
+        }
+
+    def _optimizer(self, stage: StageConfig) -> optax.GradientTransformation:
+        epoch = self._weight_steps(stage)
+        return make_optimizer(stage.optimizer, stage.epochs * epoch, epoch)
+
+    def _weight_steps(self, stage: StageConfig) -> int:
+        return batches_per_epoch(self.train_size, stage.batch_size)
+
+    @functools.cached_property
+    def stage_steps(self) -> dict[str, int]:
+        """The steps of each stage."""
+        config = self.config
+        epoch = config.search.policy_updates + self._weight_steps(config.search)
+        return {
+            "pretrain": config.pretrain.epochs * self._weight_steps(config.pretrain),
+            "search": config.search.epochs * epoch,
+            "finetune": config.search.points
+            * config.finetune.epochs
+            * self._weight_steps(config.finetune),
+        }
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages."""
+        return sum(self.stage_steps.values())
+
+    @functools.cached_property
+    def point_epochs(self) -> tuple[int, ...]:
+        """The epochs of the search after which points are taken."""
+        epochs, points = self.config.search.epochs, self.config.search.points
+        return tuple((i + 1) * epochs // points - 1 for i in range(points))
+
+    def place(self, step: int) -> Place:
+        """Where a step lies; `step` is counted from 0."""
+        if step < self.stage_steps["pretrain"]:
+            epoch = step // self._weight_steps(self.config.pretrain)
+            return Place(
+                "pretrain", epoch, step, step == 0, step + 1 == self.stage_steps["pretrain"]
+            )
+        step -= self.stage_steps["pretrain"]
+        if step < self.stage_steps["search"]:
+            return self._place_in_search(step)
+        step -= self.stage_steps["search"]
+        per_epoch = self._weight_steps(self.config.finetune)
+        point, within = divmod(step, per_epoch * self.config.finetune.epochs)
+        last = within + 1 == per_epoch * self.config.finetune.epochs
+        return Place("finetune", step // per_epoch, within, within == 0, last, point)
+
+    def _place_in_search(self, step: int) -> Place:
+        updates, weights = self.config.search.policy_updates, self._weight_steps(self.config.search)
+        epoch, within = divmod(step, updates + weights)
+        if within < updates:
+            return Place("policy", epoch, epoch * updates + within, step == 0, False)
+        number, last = epoch * weights + within - updates, within + 1 == updates + weights
+        taken = last and epoch in self.point_epochs
+        point = self.point_epochs.index(epoch) if taken else -1
+        return Place("weights", epoch, number, False, last, point)
+
+    def init(self, key: jax.Array) -> InstanceSearchState:
+        """The state before the first step."""
+        key, engine_key, noise = jax.random.split(key, 3)
+        # Moments are measured before they are used; here they only get their shapes.
+        shape = (self.config.search.reward_batch_size, *self.supernet.network.image_shape)
+        current = self.engines["pretrain"].init(engine_key, jax.random.normal(noise, shape))
+        points = (_point(current),) * self.config.search.points
+        return InstanceSearchState(jnp.int32(0), key, current, points)
+
+    def step(
+        self, state: InstanceSearchState, data: DeviceData
+    ) -> tuple[InstanceSearchState, Metrics]:
+        """The next step, and what it measured."""
+        place = self.place(int(state.step))
+        state = self._begin(state, place) if place.first else state
+        run = {
+            "pretrain": self._pretrain,
+            "policy": self._policy,
+            "weights": self._weights,
+            "finetune": self._finetune,
+        }
+        current, metrics = run[place.phase](state, data, place)
+        state = state._replace(current=current)
+        if place.last:
+            state, found = self._end(state, data, place)
+            metrics = metrics | found
+        metrics = metrics | {"phase": place.phase, "epoch": place.epoch}
+        return state._replace(step=state.step + 1), metrics
+
+    def _begin(self, state: InstanceSearchState, place: Place) -> InstanceSearchState:
+        stage = "search" if place.phase == "policy" else place.phase
+        current = state.current
+        if stage == "finetune":
+            current = current._replace(**state.points[place.point]._asdict())
+        optimizer = self.engines[stage].weight_optimizer.init(current.params)
+        return state._replace(current=current._replace(optimizer=optimizer))
+
+    def _end(self, state: InstanceSearchState, data: DeviceData, place: Place):
+        """Measures moments; takes a point, with its validation accuracy and latency."""
+        engine = self.engines["finetune"]
+        greedy = place.phase == "finetune"
+        batches = self._plain_batches(state, data)
+        current = engine.recalibrate(state.current, batches, greedy=greedy)
+        state = state._replace(current=current)
+        if place.point < 0:
+            return state, {}
+        points = list(state.points)
+        points[place.point] = _point(current)
+        found = evaluate(engine, current, data.validation, data, self.evaluation_batch)
+        metrics = {"validation_accuracy": found.accuracy, "latency": float(found.latency.mean())}
+        return state._replace(points=tuple(points)), metrics | {"point": place.point}
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Images per pass of an evaluation: as many as in a policy update, so one program."""
+        return 2 * self.config.search.reward_batch_size
+
+    def finetune_static(
+        self, state: InstanceSearchState, point: Point, data: DeviceData, architecture: Any
+    ) -> Point:
+        """Fine-tunes a point under one architecture `[T]` for all images, for comparison.
+
+        The images, their order and the optimiser are those of the points' own fine-tuning.
+        """
+        engine, stage = self.engines["finetune"], self.config.finetune
+        optimizer = engine.weight_optimizer.init(point.params)
+        current = state_of(point)._replace(optimizer=optimizer)
+        rows = np.broadcast_to(np.asarray(architecture), (stage.batch_size, len(architecture)))
+        for number in range(stage.epochs * self._weight_steps(stage)):
+            place = Place("finetune", 0, number, False, False)
+            images, labels = self._train_batch(state, data, place, stage, 2)
+            current, _ = engine.fixed_step(current, images, labels, rows)
+        measured = [
+            self.supernet.measure_moments_each(current.params, rows[:1].repeat(len(x), 0), x)
+            for x in self._plain_batches(state, data)
+        ]
+        return Point(current.params, {**point.moments, **average_moments(measured)}, point.policy)
+
+    def _plain_batches(self, state: InstanceSearchState, data: DeviceData) -> Iterator[jax.Array]:
+        """The batches on which moments are measured."""
+        size = self.config.search.batch_size
+        count = batches_per_epoch(self.train_size, size)
+        count = min(self.config.search.recalibration_batches, count)
+        key = jax.random.fold_in(state.key, 4)
+        return (_plain_batch(data.train, data, key, i, size) for i in range(count))
+
+    def _pretrain(self, state: InstanceSearchState, data: DeviceData, place: Place):
+        config = self.config.pretrain
+        images, labels = self._train_batch(state, data, place, config, 0)
+        done = (place.number + 1) / self.stage_steps["pretrain"]
+        sunk = max(0.0, done - config.whole) / (1 - config.whole) if config.whole < 1 else 0.0
+        keep = 1 - (1 - config.keep) * sunk
+        engine = self.engines["pretrain"]
+        current, metrics = engine.pretrain_step(state.current, images, labels, keep)
+        return current, metrics | {"keep": keep}
+
+    def _weights(self, state: InstanceSearchState, data: DeviceData, place: Place):
+        images, labels = self._train_batch(state, data, place, self.config.search, 1)
+        return self.engines["search"].weight_step(state.current, images, labels)
+
+    def _finetune(self, state: InstanceSearchState, data: DeviceData, place: Place):
+        # Points see the same images, so that they differ in their policies only.
+        images, labels = self._train_batch(state, data, place, self.config.finetune, 2)
+        return self.engines["finetune"].finetune_step(state.current, images, labels)
+
+    def _train_batch(self, state, data: DeviceData, place: Place, stage: StageConfig, stream: int):
+        key = jax.random.fold_in(state.key, stream)
+        size, augmentation = stage.batch_size, stage.augmentation
+        return _augmented_batch(data, key, place.number, size, augmentation)
+
+    def _policy(self, state: InstanceSearchState, data: DeviceData, place: Place):
+        size, engine = self.config.search.reward_batch_size, self.engines["search"]
+        key = jax.random.fold_in(state.key, 3)
+        images, labels = _labelled_batch(data.validation, data, key, place.number, size)
+        progress = place.epoch / max(1, self.config.search.epochs - 1)
+        current, found = engine.policy_step(state.current, images, labels, progress)
+        return current, {"reward_mean" if k == "reward" else k: v for k, v in found.items()}
+
+
+def _point(state: InstanceState) -> Point:
+    return Point(state.params, state.moments, state.policy)
+
+
+def state_of(point: Point) -> InstanceState:
+    """The state from which `InstanceEngine.predict` reads, of a point alone."""
+    return InstanceState(point.params, None, point.moments, point.policy, None, jax.random.key(0))
+
+
+# One object per rate: it is a static argument of compiled programs.
+@functools.lru_cache(maxsize=64)
+def _adam(learning_rate: float) -> optax.GradientTransformation:
+    return optax.adam(learning_rate)
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def _augmented_batch(data: DeviceData, key, step, size: int, augmentation: Augmentation):
+    images, labels = _labelled_batch(data.train, data, key, step, size)
+    each = jax.random.fold_in(jax.random.fold_in(key, 1), step)
+    return augment(augmentation, each, images), labels
+
+
+@functools.partial(jax.jit, static_argnums=4)
+def _labelled_batch(split: Split, data: DeviceData, key, step, size: int):
+    indices = batch_indices(jax.random.fold_in(key, 0), step, split.labels.shape[0], size)
+    images, labels = gather(*split, indices)
+    return normalize(images, data.mean, data.std), labels
+
+
+def _plain_batch(split: Split, data: DeviceData, key, step, size: int) -> jax.Array:
+    return _labelled_batch(split, data, key, step, size)[0]

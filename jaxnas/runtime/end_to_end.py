@@ -1,0 +1,86 @@
+"""What a whole network takes by the clock, its controller included, beside MobileNetV2."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from jaxnas.export import ChildModule
+from jaxnas.runtime.instance_experiment import InstanceExperiment
+from jaxnas.runtime.saved_instance import SavedInstance
+from jaxnas.supernets import Network
+from jaxnas.supernets.executors import host
+from jaxnas.supernets.plan import make_plan
+
+BATCHES = (1, 64)
+IMAGES = 64
+"""How many images are gone through in a repeat: at batch 1 one after the other."""
+REPEATS = 5
+
+
+def measure_end_to_end(
+    experiment: InstanceExperiment, saved: SavedInstance, repeats: int = REPEATS
+) -> dict[str, Any]:
+    """The seconds per image of an instance-aware network and of MobileNetV2 1.0x.
+
+    Both are one compiled program that takes images as they are stored; they take turns over the
+    same test images. What a program takes depends on what the images chose, not on the weights of
+    the baseline, which are fresh.
+
+    Returns:
+      By batch size as text, for 1 and 64: `seconds`, `baseline_seconds` (medians over repeats, per
+      image), `reduction`, `repeats`.
+    """
+    calls = {
+        "seconds": program(saved.module()),
+        "baseline_seconds": program(fresh_module(experiment.baseline(1.0), experiment.dataset)),
+    }
+    images = np.asarray(experiment.dataset.test_images)
+    images = np.resize(images, (IMAGES, *images.shape[1:]))
+    found = {}
+    for batch in BATCHES:
+        times = time_in_turns(calls, images, batch, repeats)
+        medians = {name: statistics.median(values) for name, values in times.items()}
+        reduction = 1 - medians["seconds"] / medians["baseline_seconds"]
+        found[str(batch)] = {**medians, "reduction": reduction, "repeats": repeats}
+    return found
+
+
+def program(module: nnx.Module) -> Callable[[jax.Array], Any]:
+    """A module as a compiled function of images, its weights on the device."""
+    graph, state = nnx.split(module)
+    run = jax.jit(lambda state, images: nnx.merge(graph, state)(images))  # type: ignore[operator]
+    return functools.partial(run, state)
+
+
+def fresh_module(network: Network, dataset: Any) -> ChildModule:
+    """A network of one architecture with fresh weights and measured moments, as a module."""
+    params = network.init(jax.random.key(0))
+    plan = make_plan(network, [[0]])
+    images = jax.random.normal(jax.random.key(1), (8, *network.image_shape))
+    moments = host.measure_moments(plan, params, images)
+    return ChildModule(network, params, moments, dataset.mean, dataset.std)
+
+
+def time_in_turns(
+    calls: Mapping[str, Callable[[jax.Array], Any]], images: Any, batch: int, repeats: int
+) -> dict[str, list[float]]:
+    """The seconds per image of calls that take turns A B A B, after a first, compiling turn."""
+    batches = [jnp.asarray(images[i : i + batch]) for i in range(0, len(images) - batch + 1, batch)]
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for repeat in range(repeats + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            for each in batches:
+                jax.block_until_ready(call(each))
+            if repeat:
+                seconds[name].append((time.perf_counter() - start) / (len(batches) * batch))
+    return seconds

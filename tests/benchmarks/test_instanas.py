@@ -1,0 +1,92 @@
+"""The parts of `benchmarks/instanas.py`, in a form small enough for tests."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import pytest
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
+@pytest.fixture(scope="module")
+def contest():
+    from instanas_cases import contest
+
+    return contest.make(True, 0)
+
+
+def test_routed_and_masked_are_the_same(contest):
+    from instanas_cases.contest import check
+
+    assert check(contest) < 1e-4
+    # A masked engine that falls back to another module computes something else.
+    contest.masked.default = "inverted_residual_3x3_6"
+    with pytest.raises(RuntimeError, match="routed and masked differ"):
+        check(contest)
+    contest.masked.default = "basic_block"
+
+
+def test_the_sharp_policy_turns_on_a_fifth(contest):
+    greedy = contest.engine.policy.greedy(contest.state.policy, contest.images)
+    assert float(greedy.mean()) == pytest.approx(0.2, abs=0.05)
+    chances = contest.engine.policy.probabilities(contest.state.policy, contest.images)
+    assert float(jnp.abs(chances - 0.5).mean()) > 0.35
+
+
+def test_the_summary_has_every_figure():
+    import instanas
+
+    def arm(accuracy, latency):
+        return {"accuracy": accuracy, "latency": latency, "cpu_seconds": 1.0}
+
+    information = {"corrected": 0.1, "bitwise_corrected": 0.2}
+    own = {"unique_architectures": 7, "mutual_information": information}
+    seeds = [
+        {
+            "arms": {
+                "MobileNetV2 1x": arm(0.5, 100.0),
+                "InstaNAS": arm(0.5 + shift, 50.0) | own,
+                "permuted": arm(0.4, 50.0),
+                "independent": arm(0.3, 50.0),
+                "static": arm(0.5, 45.0),
+            },
+            "search": {"cpu_seconds": 60.0},
+        }
+        for shift in (0.01, 0.03)
+    ]
+    ratio = {"value": 5.0, "low": 4.0, "high": 6.0}
+    timings = [
+        {"case": "forward", "ratio": ratio},
+        {"case": "step", "ratio": ratio},
+        {"case": "forward", "way": "masked", "peak_mb": 9.0},
+        {"case": "end_to_end", "batch": 1, "reduction": {"value": 0.4}},
+        {"case": "end_to_end", "batch": 1, "reduction": {"value": 0.5}},
+    ]
+    summary = instanas.make_summary(seeds, timings)
+    assert summary["latency_reduction"]["value"] == pytest.approx(0.5)
+    assert summary["gain_over_permuted"]["value"] == pytest.approx(0.12)
+    assert summary["gain_over_static"]["value"] == pytest.approx(0.02)
+    assert summary["unique_architectures"]["value"] == 7
+    assert summary["routed_over_masked_forward"] == summary["routed_over_masked_step"] == ratio
+    assert summary["peak_mb_masked_forward"] == 9.0
+    assert summary["latency_reduction_measured"]["value"] == pytest.approx(0.45)
+    rows = instanas.make_rows(seeds)
+    assert {row["arm"] for row in rows} == set(seeds[0]["arms"])
+
+
+def test_what_is_finished_is_not_computed_again(tmp_path):
+    from instanas_cases import settings
+    from instanas_cases.work import Work
+
+    config, calls = settings.quick(), []
+
+    def compute():
+        calls.append(1)
+        return {"accuracy": 0.5}
+
+    for digest in ("a", "a", "b"):
+        for seed in (0, 1):
+            changed = dataclasses.replace(config, seed=seed)
+            work = Work(tmp_path, changed, digest)
+            assert work.get("width-1", seed, compute) == {"accuracy": 0.5}
+    assert len(calls) == 4
