@@ -11,13 +11,16 @@ from flax import nnx
 
 from jaxnas.policies.attention import AnchorAttention, zeros
 
+Upper = tuple[tuple[jax.Array, jax.Array], ...]
+"""The states `(hidden, cell)` of the layers above the lowest one."""
+
 
 class LSTMModule(nnx.Module):
-    """A one-layer LSTM with an output head and an embedding table for each kind of decision.
+    """An LSTM with an output head and an embedding table for each kind of decision.
 
     `G` heads, `A` actions, `E` embedding size, `H` hidden size, `C` context size, `R` visits that
-    are told apart. The LSTM has no bias (ENAS). A new module holds zeros; `randomize` draws the
-    weights.
+    are told apart; one layer, and others above it that read the one below. The LSTM has no bias
+    (ENAS). A new module holds zeros; `randomize` draws the weights.
     """
 
     def __init__(
@@ -30,11 +33,13 @@ class LSTMModule(nnx.Module):
         hidden: int,
         context_size: int,
         num_visits: int = 0,
+        layers: int = 1,
     ):
         """Makes all weights, as zeros."""
         self.start = zeros(embedding)
         self.embeddings = zeros(num_heads, num_actions, embedding)
         self.kernel = zeros(embedding + hidden, 4 * hidden)
+        self.upper = zeros(layers - 1, 2 * hidden, 4 * hidden) if layers > 1 else None
         self.head_kernel = zeros(num_heads, hidden, num_actions)
         self.head_bias = zeros(num_heads, num_actions)
         self.context_kernel = zeros(context_size, embedding) if context_size else None
@@ -63,7 +68,7 @@ class LSTMModule(nnx.Module):
     def recur(
         self, gates: jax.Array, hidden: jax.Array | None, cell: jax.Array | None
     ) -> tuple[jax.Array, jax.Array]:
-        """One step of the LSTM: the next `(hidden, cell)`, each `[N, H]`.
+        """One step of the lowest layer: the next `(hidden, cell)`, each `[N, H]`.
 
         Args:
           gates: `[N, 4 H]`, what the input adds to them.
@@ -72,10 +77,25 @@ class LSTMModule(nnx.Module):
         """
         if hidden is not None:
             gates = gates + hidden @ self.kernel[...][-hidden.shape[-1] :]
-        i, f, o, g = jnp.split(gates, 4, axis=-1)
-        new = jax.nn.sigmoid(i) * jnp.tanh(g)
-        cell = new if cell is None else jax.nn.sigmoid(f) * cell + new
-        return jax.nn.sigmoid(o) * jnp.tanh(cell), cell
+        return _gated(gates, cell)
+
+    def climb(self, hidden: jax.Array, states: Upper) -> tuple[jax.Array, Upper]:
+        """One step of the layers above: the hidden state `[N, H]` of the highest, all states."""
+        if self.upper is None:
+            return hidden, states
+        new = []
+        for kernel, (own, cell) in zip(self.upper[...], states, strict=True):
+            gates = jnp.concatenate([hidden, own], axis=-1) @ kernel
+            hidden, cell = _gated(gates, cell)
+            new.append((hidden, cell))
+        return hidden, tuple(new)
+
+
+def _gated(gates: jax.Array, cell: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+    i, f, o, g = jnp.split(gates, 4, axis=-1)
+    new = jax.nn.sigmoid(i) * jnp.tanh(g)
+    cell = new if cell is None else jax.nn.sigmoid(f) * cell + new
+    return jax.nn.sigmoid(o) * jnp.tanh(cell), cell
 
 
 def randomize(params: Any, key: jax.Array, scale: float, head_scale: float) -> Any:

@@ -14,7 +14,7 @@ from flax import nnx
 
 from jaxnas.policies import attention, categorical
 from jaxnas.policies.base import Params, check_context
-from jaxnas.policies.lstm_module import LSTMModule, embed, head_logits
+from jaxnas.policies.lstm_module import LSTMModule, Upper, embed, head_logits
 from jaxnas.policies.tables import Biases, Rows, Tables, make_tables
 from jaxnas.spaces import SearchSpace
 
@@ -40,6 +40,7 @@ class LSTMConfig:
     operation_tanh_constant: float | None = None
     initial_bias: Biases = ()
     fixed_bias: Biases = ()
+    layers: int = 1
 
     @property
     def tables(self) -> Tables:
@@ -52,6 +53,7 @@ class _Carry(NamedTuple):
     gates: jax.Array  # [N, 4 H], what the next input adds to the gates
     hidden: jax.Array | None  # [N, H]; none before the first step
     cell: jax.Array | None  # [N, H]
+    upper: Upper
     anchors: jax.Array | None  # [K + 1, N, 2 H]
 
 
@@ -91,6 +93,7 @@ def make_module(config: LSTMConfig) -> LSTMModule:
         hidden=config.hidden,
         context_size=config.context_size,
         num_visits=config.tables.num_visits if config.visit_inputs else 0,
+        layers=config.layers,
     )
 
 
@@ -188,7 +191,9 @@ class _Recurrence:
         attention = self.module.attention
         anchors = None if attention is None else attention.initial(num)
         gates = self.module.first_gates(num)
-        return _Carry(jnp.zeros((num,), jnp.int32), gates, None, None, anchors)
+        zeros = jnp.zeros((num, self.config.hidden), gates.dtype)
+        upper = ((zeros, zeros),) * (self.config.layers - 1)
+        return _Carry(jnp.zeros((num,), jnp.int32), gates, None, None, upper, anchors)
 
     def step(
         self, heads: _Heads, slot: Any, row: Rows, carry: _Carry, choose: Choose, choice: Any
@@ -197,10 +202,11 @@ class _Recurrence:
         module, anchors = self.module, carry.anchors
         gates = carry.gates + self.constant + self._visit(row.visit)
         hidden, cell = module.recur(gates, carry.hidden, carry.cell)
-        logits = head_logits(heads.kernel, heads.bias, hidden, slot)
+        top, upper = module.climb(hidden, carry.upper)
+        logits = head_logits(heads.kernel, heads.bias, top, slot)
         if module.attention is not None and anchors is not None:
             pointed, keys = module.attention.read(anchors, row.nodes)
-            pointing = module.attention.logits(keys, hidden, row)
+            pointing = module.attention.logits(keys, top, row)
             logits = jnp.where(row.pointing[..., None], pointing, logits)
         log_probs = categorical.open_log_softmax(_squash(self.config, logits, row), row.is_open)
         action = choose(choice, log_probs, row.is_open)
@@ -208,10 +214,10 @@ class _Recurrence:
         gates = embed(heads.embeddings, slot, action)
         if module.attention is not None and anchors is not None:
             gates = gates + attention.chosen(pointed, action, row)
-            anchors = module.attention.write(anchors, row.made, hidden)
+            anchors = module.attention.write(anchors, row.made, top)
         gates = gates if self.projected else module.to_gates(gates)
         state = _next_state(self.config.tables, carry.state, action, counts)
-        carry = _Carry(state, gates, hidden, cell, anchors)
+        carry = _Carry(state, gates, hidden, cell, upper, anchors)
         return carry, _Taken(action, log_probs, row.is_open, counts)
 
     def _visit(self, visit: Any) -> jax.Array | float:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from jaxnas.population_config import PopulationConfig
 
 from jaxnas.config import Config
 from jaxnas.runtime import RunFolder
@@ -18,6 +19,8 @@ SHIPPED = [
     "instanas_cifar10",
     "instanas_digits",
     "nasbench201_cifar10",
+    "nasrl_conv_cifar10",
+    "nasrl_conv_digits",
     "shufflenas_cifar10",
     "shufflenas_digits",
 ]
@@ -46,6 +49,12 @@ def test_every_config_survives_json(name):
 @pytest.mark.parametrize("name", config_names())
 def test_smoke_variants_are_smaller_and_their_networks_fit_their_data(name):
     whole, smoke = load_config(name), load_config(f"{name}:smoke")
+    if isinstance(whole, PopulationConfig):
+        assert smoke.search.samples < whole.search.samples
+        assert smoke.final.epochs <= 2 < whole.final.epochs
+        children = [c.children.build((8, 8, 1), 10).space for c in (smoke, whole)]
+        assert children[0].count() < children[1].count()
+        return
     assert smoke.search.epochs == smoke.train.epochs == 1 < whole.search.epochs
     shape = (8, 8, 1) if "digits" in name else (32, 32, 3)
     network = smoke.network.build(shape, 10)
