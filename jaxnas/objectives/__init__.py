@@ -1,6 +1,7 @@
 """What a child is worth: losses and rewards."""
 
 from jaxnas.objectives.classification import accuracy, cross_entropy
+from jaxnas.objectives.language import perplexity, perplexity_reward
 from jaxnas.objectives.latency import (
     LatencyTable,
     flops_table,
@@ -17,5 +18,7 @@ __all__ = [
     "flops_table",
     "instance_reward",
     "latency_reward",
+    "perplexity",
+    "perplexity_reward",
     "published_window",
 ]

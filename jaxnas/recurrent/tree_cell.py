@@ -140,9 +140,7 @@ def _backward(extended, residuals, gradients):
     def step(gradient: State, now):
         root_gradient, x, (cell, z, saved) = now
         root_gradient += gradient.hidden
-        dx, dz, dc = backward_step(
-            codes, x, z, cell, saved, root_gradient, gradient.cell, extended
-        )
+        dx, dz, dc = backward_step(codes, x, z, cell, saved, root_gradient, gradient.cell, extended)
         dh = _masked(dz.reshape(len(dz), -1) @ transposed, mask)
         return State(dh, dc), (dx, dz)
 

@@ -11,6 +11,7 @@ from jaxnas.spaces.mobilenet import mobilenet
 from jaxnas.spaces.nasbench201 import nasbench201
 from jaxnas.spaces.parts import branch, loop, optional, sequence, within
 from jaxnas.spaces.ranking import rank, unrank
+from jaxnas.spaces.recurrent import recurrent
 from jaxnas.spaces.shufflenas import shufflenas
 from jaxnas.spaces.unroll import Unrolled, unroll
 from jaxnas.spaces.walks import Walk
@@ -33,6 +34,7 @@ __all__ = [
     "nasbench201",
     "optional",
     "rank",
+    "recurrent",
     "sequence",
     "shufflenas",
     "unrank",

@@ -73,9 +73,7 @@ def _node(place: str, combinations: Sequence[str], activations: Sequence[str]) -
     ]
 
 
-def make_cell(
-    nodes: str, *, inject: str, inject_node: int, cell_node: int
-) -> tuple[int, ...]:
+def make_cell(nodes: str, *, inject: str, inject_node: int, cell_node: int) -> tuple[int, ...]:
     """A cell in words, as an architecture of `recurrent`.
 
     Args:

@@ -19,6 +19,7 @@ from jaxnas.spaces import (
     mobilenet,
     nasbench201,
     optional,
+    recurrent,
     shufflenas,
 )
 
@@ -48,5 +49,6 @@ SPACES = {
     "iterative": Sizes(iterative(8), iterative(2)),
     "mobilenet": Sizes(mobilenet(), mobilenet(2, AB)),
     "nasbench201": Sizes(nasbench201(), nasbench201()),
+    "recurrent": Sizes(recurrent(), recurrent(1)),
     "shufflenas": Sizes(shufflenas(), shufflenas(2, AB)),
 }
