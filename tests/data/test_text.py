@@ -54,8 +54,8 @@ def test_characters_of_a_file(tmp_path):
     text = load_text(f"text:{path}", level="character")
     assert text.vocabulary == ("\n", "a", "b")
     assert text.sizes == {"train": 54, "validation": 3, "test": 3}
-    joined = "".join(sum((words(text, s) for s in ("train", "validation", "test")), []))
-    assert joined == path.read_text()
+    splits = ("train", "validation", "test")
+    assert "".join("".join(words(text, split)) for split in splits) == path.read_text()
 
 
 @pytest.mark.parametrize(
