@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxnas.children.recurrent import Dropout, GatedCell, LanguageModel, TreeCell
+from jaxnas.children.recurrent.embedding import lookup
+from jaxnas.children.recurrent.language_model import Likelihood
+from jaxnas.children.recurrent.softmax import negative_log_likelihood
 from jaxnas.evaluators.child_model import ChildModel
-from jaxnas.recurrent import Dropout, GatedCell, LanguageModel, TreeCell
-from jaxnas.recurrent.embedding import lookup
-from jaxnas.recurrent.language_model import Likelihood
-from jaxnas.recurrent.softmax import negative_log_likelihood
 from jaxnas.spaces.recurrent import make_cell
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -92,7 +92,7 @@ def test_small_vocabularies_are_mapped_first_and_it_changes_nothing(monkeypatch)
         return jax.grad(lambda p, *rest: MODEL.loss(p, *rest)[0])(*arguments)
 
     first = gradient()
-    monkeypatch.setattr("jaxnas.recurrent.language_model.ONE_HOT_ROWS", 0)
+    monkeypatch.setattr("jaxnas.children.recurrent.language_model.ONE_HOT_ROWS", 0)
     close(first, gradient(), rtol=1e-5)
 
 

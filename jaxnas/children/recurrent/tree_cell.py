@@ -14,7 +14,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnas.recurrent.tree_step import Codes, Saved, backward_step, forward_step, read_codes
+from jaxnas.children.recurrent.tree_step import (
+    Codes,
+    Saved,
+    backward_step,
+    forward_step,
+    read_codes,
+)
 from jaxnas.spaces import SearchSpace
 from jaxnas.spaces.recurrent import (
     ACTIVATIONS,

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from jaxnas.children.recurrent.dropout import NO_DROPOUT, Dropout, apply_mask, draw_mask
+from jaxnas.children.recurrent.embedding import ONE_HOT_ROWS, lookup
+from jaxnas.children.recurrent.softmax import CHUNK, negative_log_likelihood
+from jaxnas.children.recurrent.tree_cell import State, TreeCell
 from jaxnas.evaluators.child_model import Layout
-from jaxnas.recurrent.dropout import NO_DROPOUT, Dropout, apply_mask, draw_mask
-from jaxnas.recurrent.embedding import ONE_HOT_ROWS, lookup
-from jaxnas.recurrent.softmax import CHUNK, negative_log_likelihood
-from jaxnas.recurrent.tree_cell import State, TreeCell
 from jaxnas.spaces import SearchSpace
 
 

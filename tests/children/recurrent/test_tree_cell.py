@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import reference_tree_cell as reference
 
-from jaxnas.recurrent import GatedCell, State, TreeCell
+from jaxnas.children.recurrent import GatedCell, State, TreeCell
 from jaxnas.spaces.recurrent import GRU, LSTM, NASCELL, RHN, make_cell
 
 pytestmark = pytest.mark.usefixtures("quick_compilation", "float64")

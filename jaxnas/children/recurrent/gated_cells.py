@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.recurrent.tree_cell import State
+from jaxnas.children.recurrent.tree_cell import State
 from jaxnas.spaces import SearchSpace, chain
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnas.recurrent.nodes import activate, activation_gradient, combine, combine_gradient
+from jaxnas.children.recurrent.nodes import activate, activation_gradient, combine, combine_gradient
 from jaxnas.spaces.recurrent import num_nodes
 
 
