@@ -1,0 +1,1 @@
+"""NAS-RL's recurrent cells in benchmarks: the recipe on a small text, and measurements of speed."""
