@@ -20,6 +20,10 @@ from jaxnas.children.recurrent.language_model import Cell, LanguageModel
 from jaxnas.children.recurrent.tree_cell import TreeCell
 
 
+BASE_8 = TreeCell(8)
+"""The cells that the paper searched."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """A model, and how long and how fast it learns: SGD with the gradient's norm clipped.
@@ -85,7 +89,7 @@ class MakeOptimizer:
         )
 
 
-def medium(vocabulary: int, cell: Cell = TreeCell(8), *, tied: bool = False) -> Recipe:
+def medium(vocabulary: int, cell: Cell = BASE_8, *, tied: bool = False) -> Recipe:
     """The medium recipe: 32M parameters in base 8 at 10,000 words, or 25M tied."""
     model = LanguageModel(
         vocabulary,
@@ -99,7 +103,7 @@ def medium(vocabulary: int, cell: Cell = TreeCell(8), *, tied: bool = False) -> 
     return Recipe(model)
 
 
-def large(vocabulary: int, cell: Cell = TreeCell(8), *, tied: bool = True) -> Recipe:
+def large(vocabulary: int, cell: Cell = BASE_8, *, tied: bool = True) -> Recipe:
     """The large recipe: 54M parameters in base 8 at 10,000 words, tied."""
     model = LanguageModel(
         vocabulary,
@@ -113,7 +117,7 @@ def large(vocabulary: int, cell: Cell = TreeCell(8), *, tied: bool = True) -> Re
     return Recipe(model, epochs=55, decay=1.15, constant_epochs=14, clip=10.0, weight_decay=1e-7)
 
 
-def characters(vocabulary: int, cell: Cell = TreeCell(8)) -> Recipe:
+def characters(vocabulary: int, cell: Cell = BASE_8) -> Recipe:
     """The recipe for characters: 16.3M parameters in base 8 at 50 characters."""
     model = LanguageModel(
         vocabulary,
