@@ -19,7 +19,6 @@ from jaxnas.children.recurrent.dropout import Dropout
 from jaxnas.children.recurrent.language_model import Cell, LanguageModel
 from jaxnas.children.recurrent.tree_cell import TreeCell
 
-
 BASE_8 = TreeCell(8)
 """The cells that the paper searched."""
 
