@@ -43,7 +43,7 @@ class GatedCell:
         """`K`: gates and candidate."""
         return STEPS[self.kind][0]
 
-    def initial_state(self, batch_size: int, hidden: int, dtype: Any = jnp.float32) -> State:
+    def initial_state(self, batch_size: int, hidden: int, dtype: Any = float) -> State:
         """Zeros; a GRU's `cell` stays so."""
         zeros = jnp.zeros((batch_size, hidden), dtype)
         return State(zeros, zeros)

@@ -69,7 +69,7 @@ class TreeCell:
         """`K`: how many maps of its input and of its hidden state the cell computes."""
         return self.base
 
-    def initial_state(self, batch_size: int, hidden: int, dtype: Any = jnp.float32) -> State:
+    def initial_state(self, batch_size: int, hidden: int, dtype: Any = float) -> State:
         """Zeros."""
         zeros = jnp.zeros((batch_size, hidden), dtype)
         return State(zeros, zeros)
