@@ -1,4 +1,4 @@
-"""Trains every recurrent cell of `cell_cases/recipe.py`; `nasrl_cells.py` reads the table.
+"""Trains every recurrent cell of `nasrl_cases/cell_recipe.py`; `nasrl_cells.py` reads the table.
 
 1,536 cells of base 2 are trained from scratch by the population trainer, each with weights, an
 order of segments and a seed of its own, on the characters of Penn Treebank; the table holds their
@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 import numpy as np
-from cell_cases import recipe as recipes
+from nasrl_cases import cell_recipe as recipes
 from record import command, commit, machine
 
 CHUNK = 64
@@ -107,6 +107,7 @@ def main() -> None:
     positions = np.linspace(0, space.count() - 1, number).astype(int)
     text, head = recipes.characters(arguments.data), commit()
     settings = recipe._asdict() | {"cells": number, "text": text.name, "sizes": text.sizes}
+    settings["vocabulary"] = len(text.vocabulary)
     perplexity, seconds = make_table(text, recipe, positions, Chunks(arguments.work, settings))
     about = settings | {
         "space": space.to_json(),

@@ -102,7 +102,7 @@ def main() -> None:
     for case in cases:
         repeats = 2 if arguments.quick else arguments.repeats
         task = {"cases": [case], "seconds": 30.0, "repeats": repeats}
-        rows += run_worker("cell_cases.speed", task, threads=1)
+        rows += run_worker("nasrl_cases.cell_speed", task, threads=1)
     print_table(rows)
     record = make_record("nasrl_cell_speed", rows=rows, summary=make_summary(rows), seeds=[0])
     print(f"{record['seconds']} seconds in all, compilation included")

@@ -1,11 +1,11 @@
-"""NAS-RL's recurrent cells: a policy against random search, and the found cell against known ones.
+"""NAS-RL's recurrent cells: a policy against random search, and cells side by side.
 
-First, searches over the table that `make_nasrl_cell_table.py` made of real trainings: REINFORCE and
-random search with the same number of samples, the reward being 80 / perplexity^2 of validation, the
-best, the top 5 and the top 15 different cells after each number of samples, over seeds. Then the
-cell that is best by the table, NASCell, an LSTM and a GRU are trained at equal parameters, with the
-same recipe, each with the learning rate that is best for it on validation, over seeds. Intervals
-are 95%.
+(b) `search`: in the table of really trained cells that `make_nasrl_cell_table.py` makes, what the
+policy samples and finds against random search (figure 6 of Zoph & Le 2017). The values are minus
+validation perplexities of characters, at worst that of a uniform guess; the reward is
+80 / perplexity^2. `cells`: the cell that is best by the table, NASCell, an LSTM and a GRU are
+trained at equal parameters with the same recipe, each at the learning rate that is best for it on
+validation, over seeds; this needs `--data`. Intervals are 95%.
 
     python benchmarks/nasrl_cells.py --data ptb:FOLDER --json benchmarks/results/nasrl_cells.json
 """
@@ -15,40 +15,64 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from cell_cases import contest, search
-from cell_cases import recipe as recipes
+import numpy as np
+from nasrl_cases import cell_recipe as recipes
+from nasrl_cases import known_cells, search_case
 from record import make_record, write_record
 
+from jaxnas import objectives
 
-def run_searches(seeds: int, samples: int) -> tuple[list[dict[str, Any]], dict[str, Any], Any]:
+CHECKPOINTS = (50, 100, 200, 400, 800)
+
+
+def search_part(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], dict[str, Any], Any]:
     """The rows and the summary of the searches, and the cell that is best by the table."""
-    perplexity, about = search.read_table()
-    space = recipes.space()
-    found = {
-        name: search.search(perplexity, searcher, seeds, samples)
-        for name, searcher in search.searchers(space).items()
+    perplexity, about = recipes.read_table()
+    values = -np.minimum(perplexity, about["vocabulary"])
+    checkpoints = CHECKPOINTS[:2] if arguments.quick else CHECKPOINTS
+    found = search_case.search(
+        recipes.space(),
+        values,
+        perplexity_reward,
+        seeds=2 if arguments.quick else arguments.seeds,
+        samples=checkpoints[-1],
+    )
+    rows = search_case.make_rows(values, found, checkpoints)
+    search_case.print_rows(rows)
+    if arguments.plot:
+        search_case.plot(arguments.plot, rows, "minus perplexity")
+    summary = search_case.make_summary(values, found, "cells_") | {
+        f"cell_table_{name}": about[name] for name in ("cells", "cpu_seconds", "cells_per_minute")
     }
-    best = recipes.to_cells(space.all_architectures()[[perplexity.argmin()]])[0]
-    summary = search.compare(found) | {
-        "table_cells": len(perplexity),
-        "table_cells_per_minute": about["cells_per_minute"],
-        "table_cpu_seconds": about["cpu_seconds"],
-    }
-    return search.rows(found), summary, best
+    best = recipes.space().unrank(int(perplexity.argmin()))
+    return rows, summary, recipes.to_cells(best[None])[0]
 
 
-def print_table(rows: list[dict[str, Any]]) -> None:
-    """Prints rows, those of searches first."""
-    for row in rows:
-        cells = []
-        for name, value in row.items():
-            shown = (
-                "{value:.4g} [{low:.4g}, {high:.4g}]".format(**value)
-                if isinstance(value, dict)
-                else str(value)
-            )
-            cells.append(f"{name} {shown}")
-        print("  ".join(cells))
+def cells_part(
+    arguments: argparse.Namespace, best: Any
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Known cells and the best one of the table, side by side."""
+    quick = arguments.quick
+    recipe = recipes.Recipe(
+        hidden=8 if quick else known_cells.HIDDEN,
+        updates=3 if quick else arguments.updates,
+        score_steps=2 if quick else 100,
+    )
+    text = recipes.characters(arguments.data)
+    rows = known_cells.measure_all(text, best, recipe, 2 if quick else known_cells.SEEDS)
+    summary = {f"test_perplexity_{row['cell']}": row["test_perplexity"] for row in rows}
+    return rows, summary
+
+
+def perplexity_reward(values: Any) -> Any:
+    """The reward of minus perplexities."""
+    return objectives.perplexity_reward(-values)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{value:.4g} [{low:.4g}, {high:.4g}]".format(**value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def parse() -> argparse.Namespace:
@@ -56,29 +80,23 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="ptb:FOLDER or text:FILE: cells are trained side by side")
     parser.add_argument("--quick", action="store_true", help="2 seeds: shows that it runs")
-    parser.add_argument("--seeds", type=int, default=20, help="searches of each arm")
-    parser.add_argument("--samples", type=int, default=search.SAMPLES)
+    parser.add_argument("--seeds", type=int, default=50, help="searches of each arm")
     parser.add_argument("--updates", type=int, default=2000, help="training steps of the contest")
     parser.add_argument("--json", help="where to write the figures")
+    parser.add_argument("--plot", help="where to draw the searches (png)")
     return parser.parse_args()
 
 
 def main() -> None:
     """Runs the benchmark."""
     arguments = parse()
-    quick = arguments.quick
-    seeds, samples = (2, 100) if quick else (arguments.seeds, arguments.samples)
-    rows, summary, best = run_searches(seeds, samples)
+    rows, summary, best = search_part(arguments)
     if arguments.data:
-        hidden, updates = (8, 3) if quick else (contest.HIDDEN, arguments.updates)
-        recipe = recipes.Recipe(hidden=hidden, updates=updates, score_steps=2 if quick else 100)
-        text = recipes.characters(arguments.data)
-        measured = contest.measure_all(text, best, recipe, 2 if quick else contest.SEEDS)
-        rows += measured
-        for row in measured:
-            summary[f"test_perplexity_{row['cell'].lower()}"] = row["test_perplexity"]
-    print_table(rows)
-    record = make_record("nasrl_cells", rows=rows, summary=summary, seeds=seeds)
+        more_rows, more = cells_part(arguments, best)
+        rows, summary = rows + more_rows, summary | more
+    for key, value in summary.items():
+        print(f"{key:<44}{_text(value)}")
+    record = make_record("nasrl_cells", rows=rows, summary=summary, seeds=arguments.seeds)
     print(f"{record['seconds']} seconds in all, compilation included")
     if arguments.json:
         write_record(arguments.json, record)

@@ -8,7 +8,7 @@ from jaxnas.spaces import recurrent
 
 
 def test_cells_of_the_table_are_cells_of_base_2():
-    from cell_cases import recipe
+    from nasrl_cases import cell_recipe as recipe
 
     space = recipe.space()
     assert space.count() == 1536
@@ -22,7 +22,7 @@ def test_cells_of_the_table_are_cells_of_base_2():
 
 def test_a_table_goes_on_where_it_was_interrupted(tmp_path, monkeypatch):
     import make_nasrl_cell_table as table
-    from cell_cases import recipe
+    from nasrl_cases import cell_recipe as recipe
 
     trained = []
 
@@ -47,24 +47,8 @@ def test_a_table_goes_on_where_it_was_interrupted(tmp_path, monkeypatch):
         table.Chunks(tmp_path, {"cells": 4})
 
 
-def test_the_best_different_cells_by_hand():
-    from cell_cases.search import Found, compare, top_means
-
-    policy = Found(np.array([[3.0, 1.0, 3.0, 2.0]]), np.array([[7, 4, 7, 5]]))
-    assert top_means(policy, 4, 2).tolist() == [2.5]
-    assert top_means(policy, 3, 5).tolist() == [2.0]
-    twice = {
-        "policy": Found(*(np.repeat(part, 2, 0) for part in policy)),
-        "random": Found(np.zeros((2, 4)), np.zeros((2, 4), int)),
-    }
-    summary = compare(twice)
-    assert summary["mean_gap"]["value"] == 2.25
-    assert summary["best_gap"]["value"] == 3.0
-    assert summary["top_5_gap"]["value"] == 2.0
-
-
 def test_cells_get_the_hidden_units_of_equal_parameters():
-    from cell_cases.contest import equal_hidden, parameters
+    from nasrl_cases.known_cells import equal_hidden, parameters
 
     # V H (embedding) + V H (softmax) + V + K (2 H^2 + H).
     assert parameters(TreeCell(8), 4, 5) == 20 + 20 + 5 + 8 * (32 + 4) == 333

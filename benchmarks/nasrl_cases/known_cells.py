@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from curves import mean_interval
+from nasrl_cases import cell_recipe as recipes
 
-from cell_cases import recipe as recipes
 from jaxnas.children.recurrent import GatedCell, LanguageModel, TreeCell
 from jaxnas.children.recurrent.language_model import Cell
 from jaxnas.data import Text
@@ -89,6 +89,6 @@ def measure_all(text: Text, found: Any, recipe: recipes.Recipe, seeds: int) -> l
     for name, contender in contenders(found).items():
         hidden = equal_hidden(contender.cell, budget, vocabulary)
         row = measure(text, contender, recipe._replace(hidden=hidden), seeds)
-        rows.append({"cell": name} | row)
+        rows.append({"part": "cells", "cell": name} | row)
         print(rows[-1], flush=True)
     return rows

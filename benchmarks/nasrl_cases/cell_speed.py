@@ -1,4 +1,4 @@
-"""One process of `benchmarks/nasrl_cell_speed.py`: `python -m cell_cases.speed TASK RESULT`.
+"""One process of `benchmarks/nasrl_cell_speed.py`: `python -m nasrl_cases.cell_speed TASK RESULT`.
 
 The same children are trained from the same weights on the same batches: in jaxnas by the
 population trainer, in PyTorch one after the other. Their trained weights are compared first.

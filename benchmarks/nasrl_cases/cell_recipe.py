@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 from typing import Any, NamedTuple
 
@@ -117,3 +118,18 @@ def train(
     }
     state = population.init(keys, architectures, hyperparameters)
     return population.run(state, data, epochs=1, scored=1)
+
+
+def read_table() -> tuple[np.ndarray, dict[str, Any]]:
+    """The perplexity of every cell, in the order of the space, and how the table was made.
+
+    Raises:
+      SystemExit: there is no table, or not of the whole space.
+    """
+    if not TABLE.exists():
+        raise SystemExit("there is no table: run benchmarks/make_nasrl_cell_table.py.")
+    with np.load(TABLE) as file:
+        about, perplexity = json.loads(str(file["about"])), file["perplexity"]
+    if about["space"] != space().to_json() or len(perplexity) != space().count():
+        raise SystemExit("the table is of other cells: run benchmarks/make_nasrl_cell_table.py.")
+    return perplexity, about

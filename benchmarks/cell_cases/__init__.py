@@ -1,1 +1,0 @@
-"""NAS-RL's recurrent cells in benchmarks: the recipe on a small text, and measurements of speed."""
