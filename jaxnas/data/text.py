@@ -23,7 +23,7 @@ END = "<eos>"
 UNKNOWN = "<unk>"
 """What stands for every token that is not in the vocabulary."""
 
-FORMS = ("ptb:FOLDER", "text:FILE")
+FORMS = ("python_docs", "ptb:FOLDER", "text:FILE")
 PTB_FILES = {"train": "ptb.train.txt", "validation": "ptb.valid.txt", "test": "ptb.test.txt"}
 SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
 """How a single file is split, in the order of its tokens."""
@@ -59,18 +59,19 @@ def load_text(source: str, *, level: Level = "word", vocabulary: int | None = No
     """Loads a text.
 
     Args:
-      source: `ptb:FOLDER` with Mikolov's files `ptb.train.txt`, `ptb.valid.txt` and
-        `ptb.test.txt`, or `text:FILE`, any plain text, of which the last twentieth is for testing
-        and the twentieth before it for validation; all in UTF-8, gzipped where `.gz` is added to
-        their names.
+      source: `python_docs`, the reference of the language that Python carries for its `help`
+        (embedded: about 70,000 words, others in each version of Python); `ptb:FOLDER` with
+        Mikolov's files `ptb.train.txt`, `ptb.valid.txt` and `ptb.test.txt`; or `text:FILE`, any
+        plain text. Of a single text the last twentieth is for testing and the twentieth before
+        it for validation. Files are UTF-8, gzipped where `.gz` is added to their names.
       level: `word`: what stands between blanks, and `<eos>` for the end of each line; `character`:
         every character of the file, the ends of lines among them.
       vocabulary: the largest number of kinds of tokens, `<unk>` among them: the most frequent of
         `train`, in alphabetical order among equals. All by default.
 
     Returns:
-      The text. A token that is not in the vocabulary is `<unk>`, which is in the vocabulary only
-      where there is one.
+      The text. A token that is not in the vocabulary is `<unk>`, which the vocabulary has only
+      where there is such a token.
 
     Raises:
       DataError: an unknown source or level, a file that is missing, empty or no UTF-8 text, or a
@@ -82,13 +83,17 @@ def load_text(source: str, *, level: Level = "word", vocabulary: int | None = No
     """
     kind, _, rest = source.partition(":")
     path = pathlib.Path(rest).expanduser()
-    if kind == "ptb" and rest:
+    if source == "python_docs":
+        tokens, path = _cut(split_tokens(python_docs(), level), source), pathlib.Path(source)
+    elif kind == "ptb" and rest:
         texts = {split: read_text(path / name) for split, name in PTB_FILES.items()}
         tokens = {split: split_tokens(text, level) for split, text in texts.items()}
     elif kind == "text" and rest:
-        tokens = _cut(split_tokens(read_text(path), level), path)
+        tokens = _cut(split_tokens(read_text(path), level), rest)
     else:
-        raise DataError(f"text source {source!r} is unknown: use {' or '.join(FORMS)}.")
+        raise DataError(
+            f"text source {source!r} is unknown: use {', '.join(FORMS[:-1])} or {FORMS[-1]}."
+        )
     return number_tokens(tokens, name=path.name, level=level, vocabulary=vocabulary)
 
 
@@ -110,6 +115,13 @@ def read_text(path: pathlib.Path) -> str:
     if not text.strip():
         raise DataError(f"{found} is empty: give a text with at least some words.")
     return text
+
+
+def python_docs() -> str:
+    """The topics of Python's `help`, in alphabetical order."""
+    from pydoc_data import topics
+
+    return "\n".join(text for _, text in sorted(topics.topics.items()))
 
 
 def split_tokens(text: str, level: Level) -> list[str]:
@@ -157,10 +169,10 @@ def make_vocabulary(tokens: Iterable[str], most: int | None = None) -> list[str]
     return sorted(counts, key=lambda token: (-counts[token], token))[:most]
 
 
-def _cut(tokens: list[str], path: pathlib.Path) -> dict[str, list[str]]:
-    """A single file's tokens by split."""
+def _cut(tokens: list[str], name: str) -> dict[str, list[str]]:
+    """The tokens of a single text by split."""
     first = round(SHARES["train"] * len(tokens))
     second = first + round(SHARES["validation"] * len(tokens))
     if not 0 < first < second < len(tokens):
-        raise DataError(f"{path} has {len(tokens)} tokens: too few for three splits.")
+        raise DataError(f"{name} has {len(tokens)} tokens: too few for three splits.")
     return {"train": tokens[:first], "validation": tokens[first:second], "test": tokens[second:]}

@@ -58,6 +58,14 @@ def test_characters_of_a_file(tmp_path):
     assert "".join("".join(words(text, split)) for split in splits) == path.read_text()
 
 
+def test_a_text_is_embedded():
+    text = load_text("python_docs", level="character")
+    assert sum(text.sizes.values()) > 300_000
+    assert abs(text.sizes["validation"] - text.sizes["test"]) <= 1
+    assert text.sizes["test"] > 15_000
+    assert 80 < len(text.vocabulary) < 200
+
+
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
@@ -69,7 +77,7 @@ def test_characters_of_a_file(tmp_path):
         ("text:{0}/same", {"level": "character"}, "a text needs at least 2 kinds"),
         ("text:{0}/short", {"level": "syllable"}, "level is 'syllable': give 'word' or 'char"),
         ("ptb:{0}", {"vocabulary": 1}, "vocabulary is 1: give 2 or more kinds of tokens"),
-        ("book.txt", {}, "'book.txt' is unknown: use ptb:FOLDER or text:FILE"),
+        ("book.txt", {}, "'book.txt' is unknown: use python_docs, ptb:FOLDER or text:FILE"),
     ],
 )
 def test_bad_input_says_what_to_do(tmp_path, source, options, message):
