@@ -41,7 +41,7 @@ class Recipe(NamedTuple):
     steps: int = 35
     updates: int = 300
     score_steps: int = 30
-    learning_rate: float = 5e-3
+    learning_rate: float = 1e-2
     clip: float = 1.0
 
 

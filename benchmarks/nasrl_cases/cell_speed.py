@@ -168,7 +168,9 @@ def _difference(parameters: Any, children: list[TreeLanguageModel]) -> float:
     for i, child in enumerate(children):
         ours = jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), parameters)
         pairs = zip(jax.tree.leaves(ours), jax.tree.leaves(child.parameters()), strict=True)
-        worst = max(worst, *(float(np.linalg.norm(a - b) / np.linalg.norm(a)) for a, b in pairs))
+        worst = max(
+            worst, *(float(np.linalg.norm(a - b) / (np.linalg.norm(a) or 1.0)) for a, b in pairs)
+        )
     return worst
 
 

@@ -52,9 +52,7 @@ def test_validation_is_read_from_its_start(text):
 def test_texts_that_are_too_short_say_so(text):
     with pytest.raises(DataError, match="9 tokens in 3 rows are 3 each, too few for segments of 3"):
         text_batches(text, batch_size=3, steps=3)
-    with pytest.raises(
-        DataError, match="epoch_steps is 9, but the text has 6 segments"
-    ):
+    with pytest.raises(DataError, match="epoch_steps is 9, but the text has 6 segments"):
         text_batches(text, batch_size=1, steps=4, epoch_steps=9)
     with pytest.raises(DataError, match="batch_size is 0 and steps is 3"):
         make_streams(np.arange(9), 0, 3)
