@@ -121,18 +121,16 @@ def text_batches(
       DataError: the text is too short for what is asked.
     """
     rows = score_batch_size or batch_size
-    streams = Streams(
-        make_streams(text.train, batch_size, steps),
-        make_streams(getattr(text, score_split), rows, steps),
-    )
+    train = make_streams(text.train, batch_size, steps)
+    scored = make_streams(getattr(text, score_split), rows, steps)
     batches = TextBatches(
         batch_size,
         steps,
-        _number("epoch_steps", epoch_steps, segments(streams.train.shape[1], steps)),
+        _number("epoch_steps", epoch_steps, segments(train.shape[1], steps)),
         rows,
-        _number("score_steps", score_steps, segments(streams.validation.shape[1], steps)),
+        _number("score_steps", score_steps, segments(scored.shape[1], steps)),
     )
-    return batches, Streams(*map(jnp.asarray, streams))
+    return batches, Streams(jnp.asarray(train), jnp.asarray(scored))
 
 
 def _number(field: str, asked: int | None, there: int) -> int:

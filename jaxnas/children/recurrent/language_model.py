@@ -224,7 +224,7 @@ def _draw_masks(
     dropout: Dropout, key: jax.Array | None, model: LanguageModel, rows: int, dtype: Any
 ) -> _Masks:
     layers = model.layers
-    if dropout == NO_DROPOUT:
+    if key is None or dropout == NO_DROPOUT:
         return _Masks(None, (None,) * layers, (None,) * layers, None)
     first, last, *others = jax.random.split(key, 2 + 2 * layers)
     shape = (rows, model.hidden)
