@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import optax
-from jaxnas.evaluators.population import Population, PopulationState
 
 from jaxnas.children.recurrent import LanguageModel, TreeCell
 from jaxnas.children.recurrent.language_model import Cell
 from jaxnas.data import Text, TextBatches, load_text, text_batches
+from jaxnas.evaluators.population import Population, PopulationState
 from jaxnas.spaces import SearchSpace, recurrent
 
 BASE = 2
