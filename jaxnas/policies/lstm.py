@@ -39,6 +39,7 @@ def lstm(
     operation_tanh_constant: float | None = None,
     initial_bias: Mapping[str, Sequence[float]] | None = None,
     fixed_bias: Mapping[str, Sequence[float]] | None = None,
+    layers: int = 1,
 ) -> Policy:
     """Makes an LSTM policy over the walks of `space`.
 
@@ -67,6 +68,7 @@ def lstm(
       initial_bias: by decision, the first value of the learned bias of each of its actions, which
         is 0 otherwise. Decisions that share a head share it.
       fixed_bias: by decision, what is added to the bounded logits of its actions for good.
+      layers: of the LSTM, each of `hidden` units (Zoph & Le: 2 of 35 units).
 
     Returns:
       A `Policy` whose parameters are a nested dict of arrays. Equal arguments give functions that
@@ -95,6 +97,7 @@ def lstm(
         operation_tanh_constant=operation_tanh_constant,
         initial_bias=_as_biases(initial_bias),
         fixed_bias=_as_biases(fixed_bias),
+        layers=layers,
     )
     _check(config)
     return _make(config)
@@ -105,7 +108,7 @@ def _as_biases(given: Mapping[str, Sequence[float]] | None) -> Biases:
 
 
 def _check(config: LSTMConfig) -> None:
-    for name in ("hidden", "embedding"):
+    for name in ("hidden", "embedding", "layers"):
         if getattr(config, name) < 1:
             raise ValueError(f"{name!r} is {getattr(config, name)}; it must be >= 1.")
     for name in ("temperature", "tanh_constant", "operation_tanh_constant"):

@@ -14,7 +14,7 @@ from flax import nnx
 
 from jaxnas.policies import attention, categorical
 from jaxnas.policies.base import Params, check_context
-from jaxnas.policies.lstm_module import LSTMModule, embed, head_logits
+from jaxnas.policies.lstm_module import LSTMModule, Upper, embed, head_logits
 from jaxnas.policies.tables import Biases, Rows, Tables, make_tables
 from jaxnas.spaces import SearchSpace
 
@@ -36,6 +36,7 @@ class LSTMConfig:
     operation_tanh_constant: float | None = None
     initial_bias: Biases = ()
     fixed_bias: Biases = ()
+    layers: int = 1
 
     @property
     def tables(self) -> Tables:
@@ -48,6 +49,7 @@ class _Carry(NamedTuple):
     inputs: jax.Array  # [N, E]
     hidden: jax.Array  # [N, H]
     cell: jax.Array  # [N, H]
+    upper: Upper
     anchors: jax.Array | None  # [K + 1, N, 2 H]
 
 
@@ -70,6 +72,7 @@ def make_module(config: LSTMConfig) -> LSTMModule:
         hidden=config.hidden,
         context_size=config.context_size,
         num_visits=config.tables.num_visits if config.visit_inputs else 0,
+        layers=config.layers,
     )
 
 
@@ -123,7 +126,8 @@ def _first(config: LSTMConfig, module: LSTMModule, num: int) -> _Carry:
     inputs = module.first_input(num)
     zeros = jnp.zeros((num, config.hidden), inputs.dtype)
     anchors = None if module.attention is None else module.attention.initial(num)
-    return _Carry(jnp.zeros((num,), jnp.int32), inputs, zeros, zeros, anchors)
+    upper = ((zeros, zeros),) * (config.layers - 1)
+    return _Carry(jnp.zeros((num,), jnp.int32), inputs, zeros, zeros, upper, anchors)
 
 
 def _step(
@@ -141,11 +145,12 @@ def _step(
     kernel, bias, embeddings = weights
     inputs = carry.inputs + context_input + module.visit_input(row.visit)
     hidden, cell = module.recur(inputs, carry.hidden, carry.cell)
+    top, upper = module.climb(hidden, carry.upper)
     slot = slots[row.head]
-    logits = head_logits(kernel, bias, hidden, slot)
+    logits = head_logits(kernel, bias, top, slot)
     if module.attention is not None and carry.anchors is not None:
         pointed, keys = module.attention.read(carry.anchors, row.nodes)
-        pointing = module.attention.logits(keys, hidden, row)
+        pointing = module.attention.logits(keys, top, row)
         logits = jnp.where(row.pointing[..., None], pointing, logits)
     log_probs = categorical.open_log_softmax(_squash(config, logits, row), row.is_open)
     action = choose(choice, log_probs, row.is_open)
@@ -154,9 +159,9 @@ def _step(
     anchors = carry.anchors
     if module.attention is not None and anchors is not None:
         inputs = inputs + attention.chosen(pointed, action, row)
-        anchors = module.attention.write(anchors, row.made, hidden)
+        anchors = module.attention.write(anchors, row.made, top)
     state = _next_state(config.tables, carry.state, action, counts)
-    carry = _Carry(state, inputs, hidden, cell, anchors)
+    carry = _Carry(state, inputs, hidden, cell, upper, anchors)
     return carry, _account(action, counts, log_probs, row.is_open)
 
 
