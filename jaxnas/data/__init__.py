@@ -1,4 +1,4 @@
-"""What children learn from: labelled images, their batches and their augmentation."""
+"""What children learn from: labelled images and text, their batches and augmentation."""
 
 from jaxnas.data.augment import NO_AUGMENTATION, Augmentation, augment
 from jaxnas.data.batches import (
@@ -12,12 +12,17 @@ from jaxnas.data.batches import (
 from jaxnas.data.dataset import Dataset, from_arrays, from_data
 from jaxnas.data.errors import DataError
 from jaxnas.data.load import load
+from jaxnas.data.text import Text, load_text
+from jaxnas.data.text_batches import Streams, TextBatches, make_streams, text_batches
 
 __all__ = [
     "Augmentation",
     "DataError",
     "Dataset",
     "NO_AUGMENTATION",
+    "Streams",
+    "Text",
+    "TextBatches",
     "augment",
     "batch_indices",
     "batches_per_epoch",
@@ -26,6 +31,9 @@ __all__ = [
     "from_data",
     "gather",
     "load",
+    "load_text",
+    "make_streams",
     "normalize",
     "slice_batch",
+    "text_batches",
 ]

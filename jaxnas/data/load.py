@@ -44,6 +44,8 @@ def load(
         return load_npz(rest, limit=limit, validation=validation, seed=seed)
     if kind == "tfds" and rest:
         return load_tfds(rest, limit=limit, validation=validation, seed=seed)
+    if kind in ("ptb", "text"):
+        raise DataError(f"data source {source!r} is text, which only recurrent cells read.")
     raise DataError(f"data source {source!r} is unknown: use {_advice(source, kind)}.")
 
 

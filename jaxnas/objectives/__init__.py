@@ -2,6 +2,7 @@
 
 from jaxnas.objectives.classification import accuracy, cross_entropy
 from jaxnas.objectives.efficiency import Efficiency, child_costs
+from jaxnas.objectives.language import perplexity, perplexity_reward
 from jaxnas.objectives.latency import (
     LatencyTable,
     flops_table,
@@ -20,5 +21,7 @@ __all__ = [
     "flops_table",
     "instance_reward",
     "latency_reward",
+    "perplexity",
+    "perplexity_reward",
     "published_window",
 ]

@@ -12,6 +12,7 @@ from jaxnas.spaces.nasbench201 import nasbench201
 from jaxnas.spaces.nasrl_conv import nasrl_conv
 from jaxnas.spaces.parts import branch, loop, optional, sequence, within
 from jaxnas.spaces.ranking import rank, unrank
+from jaxnas.spaces.recurrent import recurrent
 from jaxnas.spaces.shufflenas import shufflenas
 from jaxnas.spaces.unroll import Unrolled, unroll
 from jaxnas.spaces.walks import Walk
@@ -35,6 +36,7 @@ __all__ = [
     "nasrl_conv",
     "optional",
     "rank",
+    "recurrent",
     "sequence",
     "shufflenas",
     "unrank",

@@ -11,6 +11,7 @@ from jaxnas.spaces.graph import SearchSpace
 from jaxnas.spaces.mobilenet import mobilenet
 from jaxnas.spaces.nasbench201 import nasbench201
 from jaxnas.spaces.nasrl_conv import nasrl_conv
+from jaxnas.spaces.recurrent import recurrent
 from jaxnas.spaces.shufflenas import shufflenas
 
 READY: Mapping[str, Callable[[], SearchSpace]] = {
@@ -20,6 +21,7 @@ READY: Mapping[str, Callable[[], SearchSpace]] = {
     "mobilenet": mobilenet,
     "nasbench201": nasbench201,
     "nasrl_conv": nasrl_conv,
+    "recurrent": recurrent,
     "shufflenas": shufflenas,
 }
 """Makes each ready space at the size of its paper."""

@@ -20,6 +20,7 @@ from jaxnas.spaces import (
     nasbench201,
     nasrl_conv,
     optional,
+    recurrent,
     shufflenas,
 )
 
@@ -50,5 +51,6 @@ SPACES = {
     "mobilenet": Sizes(mobilenet(), mobilenet(2, AB)),
     "nasbench201": Sizes(nasbench201(), nasbench201()),
     "nasrl_conv": Sizes(nasrl_conv(), nasrl_conv(2, heights=(1, 3), widths=(3,), filters=(4, 8))),
+    "recurrent": Sizes(recurrent(), recurrent(1)),
     "shufflenas": Sizes(shufflenas(), shufflenas(2, AB)),
 }
