@@ -10,8 +10,10 @@ import jax
 import numpy as np
 
 from jaxnas.config import Config
+from jaxnas.data import Dataset
 from jaxnas.export import ChildModule
-from jaxnas.runtime import compilation_cache, outcome
+from jaxnas.population_config import PopulationConfig
+from jaxnas.runtime import compilation_cache, outcome, population_run
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.children import ChildrenPhase, tasks
 from jaxnas.runtime.configs import config_of_run, load_config
@@ -20,6 +22,7 @@ from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.json_values import to_json
 from jaxnas.runtime.metrics import MetricsWriter, read_metrics
 from jaxnas.runtime.overrides import override
+from jaxnas.runtime.population_experiment import PopulationExperiment
 from jaxnas.runtime.progress import Progress
 from jaxnas.runtime.report import show, write_report
 from jaxnas.runtime.run_data import (
@@ -31,7 +34,10 @@ from jaxnas.runtime.run_data import (
 )
 from jaxnas.runtime.run_folder import RunFolder, read_config
 from jaxnas.runtime.saved_child import find
+from jaxnas.runtime.saved_population_child import PopulationChildModule
 from jaxnas.runtime.timing import Timing
+
+AnyExperiment = Experiment | PopulationExperiment
 
 
 class Interrupted(KeyboardInterrupt):
@@ -52,7 +58,7 @@ class SearchResult:
     run_dir: pathlib.Path
     values: dict[str, Any]
     architecture: np.ndarray
-    module: ChildModule
+    module: ChildModule | PopulationChildModule
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -72,7 +78,7 @@ class SearchResult:
 
 
 def search(
-    config: str | Config | None = None,
+    config: str | Config | PopulationConfig | None = None,
     *,
     data: Any = None,
     seed: int | None = None,
@@ -115,7 +121,7 @@ def search(
     compilation_cache.enable()
     chosen = with_own_data(_config(config, seed, overrides, resume), data)
     dataset = load_dataset(chosen, data)
-    experiment = Experiment(chosen, dataset)
+    experiment = _experiment(chosen, dataset)
     with _open(experiment, run_dir, resume) as folder:
         try:
             _run(experiment, folder, quiet, tensorboard, command or _call(chosen, overrides))
@@ -132,7 +138,13 @@ def load_result(run_dir: str | pathlib.Path) -> SearchResult:
     return SearchResult(path, values, child.architecture, child.module())
 
 
-def _config(config, seed, overrides, resume) -> Config:
+def _experiment(config: Config | PopulationConfig, dataset: Dataset) -> AnyExperiment:
+    if isinstance(config, PopulationConfig):
+        return PopulationExperiment(config, dataset)
+    return Experiment(config, dataset)
+
+
+def _config(config, seed, overrides, resume) -> Config | PopulationConfig:
     if config is None and resume is not None:
         config = config_of_run(read_config(resume))
     config = "enas_digits" if config is None else config
@@ -140,7 +152,7 @@ def _config(config, seed, overrides, resume) -> Config:
     return chosen if seed is None else dataclasses.replace(chosen, seed=seed)
 
 
-def _open(experiment: Experiment, run_dir, resume) -> RunFolder:
+def _open(experiment: AnyExperiment, run_dir, resume) -> RunFolder:
     config, dataset = experiment.config, experiment.dataset
     stored = dataclasses.asdict(config) | {DIGEST: data_digest(dataset)}
     if resume is None:
@@ -153,12 +165,17 @@ def _open(experiment: Experiment, run_dir, resume) -> RunFolder:
     return RunFolder.resume(resume, config=stored)
 
 
-def _call(config: Config, overrides) -> str:
+def _call(config: Config | PopulationConfig, overrides) -> str:
     options = f", overrides={list(overrides)!r}" if overrides else ""
     return f"jaxnas.search({config.name!r}, seed={config.seed}{options})"
 
 
-def _run(experiment: Experiment, folder: RunFolder, quiet, tensorboard: bool, command: str) -> None:
+def _run(
+    experiment: AnyExperiment, folder: RunFolder, quiet, tensorboard: bool, command: str
+) -> None:
+    if isinstance(experiment, PopulationExperiment):
+        population_run.run(experiment, folder, quiet, tensorboard, command)
+        return
     config = experiment.config
     checkpoints, timing = Checkpoints(folder.checkpoints), Timing(folder.path)
     count = config.derive.retrain + config.derive.random

@@ -13,7 +13,7 @@ from rich.console import Console
 from jaxnas.config import Config
 from jaxnas.data import Dataset, load
 from jaxnas.runtime import api, compilation_cache, saved_child
-from jaxnas.runtime.configs import config_of_run, load_config
+from jaxnas.runtime.configs import config_of_run, load_config, supernet_config
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.overrides import override
@@ -53,7 +53,8 @@ def search(options: argparse.Namespace) -> None:
 
 
 def _config(options: argparse.Namespace) -> Config:
-    config = override(load_config(options.config), options.overrides)
+    given = override(load_config(options.config), options.overrides)
+    config = supernet_config(given, f"jaxnas {options.command}")
     return config if options.seed is None else dataclasses.replace(config, seed=options.seed)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jaxnas
 from jaxnas.config import Config
+from jaxnas.population_config import PopulationConfig, is_population
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.overrides import from_values
 from jaxnas.runtime.run_data import DIGEST
@@ -34,7 +35,7 @@ def config_names() -> list[str]:
     return sorted(p.stem for p in config_folder().glob("*.py") if not p.stem.startswith("_"))
 
 
-def load_config(name: str) -> Config:
+def load_config(name: str) -> Config | PopulationConfig:
     """Loads a configuration.
 
     Args:
@@ -64,7 +65,7 @@ def load_config(name: str) -> Config:
         raise
     except Exception as error:
         raise ConfigError(f"{path}: config({variant!r}) failed: {error}") from error
-    if not isinstance(config, Config):
+    if not isinstance(config, Config | PopulationConfig):
         raise ConfigError(f"{path}: config() returned {type(config).__name__}, not a Config.")
     return config
 
@@ -83,6 +84,21 @@ def _function(path: pathlib.Path) -> Any:
     return module.config
 
 
-def config_of_run(stored: dict[str, Any]) -> Config:
+def config_of_run(stored: dict[str, Any]) -> Config | PopulationConfig:
     """The configuration that a run folder's `config.json` holds."""
-    return from_values({k: v for k, v in stored.items() if k != DIGEST})
+    values = {k: v for k, v in stored.items() if k != DIGEST}
+    return from_values(values, PopulationConfig if is_population(values) else Config)
+
+
+def supernet_config(config: Config | PopulationConfig, command: str) -> Config:
+    """The configuration, for what only searches over shared weights can do.
+
+    Raises:
+      ConfigError: its children are trained from scratch.
+    """
+    if isinstance(config, PopulationConfig):
+        raise ConfigError(
+            f"{command}: the children of {config.name!r} are trained from scratch, in a "
+            "population, and have no shared weights: use jaxnas search."
+        )
+    return config

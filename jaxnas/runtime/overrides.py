@@ -15,8 +15,11 @@ from jaxnas.runtime.errors import ConfigError
 SHORT = {"data": "data.source", "epochs": "search.epochs"}
 """Keys that stand for a longer one on the command line."""
 
+SHORT_OF_POPULATIONS = {"epochs": "training.epochs"}
+"""The same, where children are trained from scratch."""
 
-def override(config: Config, assignments: Iterable[str]) -> Config:
+
+def override(config: Any, assignments: Iterable[str]) -> Any:
     """Applies `KEY=VALUE` assignments to a configuration.
 
     Args:
@@ -36,6 +39,8 @@ def override(config: Config, assignments: Iterable[str]) -> Config:
         if not equals:
             raise ConfigError(f"--set {assignment}: write KEY=VALUE.")
         path = SHORT.get(key, key)
+        if path not in _keys(config):
+            path = SHORT_OF_POPULATIONS.get(key, path)
         if path not in [*_keys(config), *_sections(config)]:
             raise ConfigError(f"--set {key}: there is no key {key!r}{_nearest(key, config)}.")
         config = _replace(config, path.split("."), text, key)
@@ -80,7 +85,7 @@ def _sections(node: Any) -> set[str]:
     return {".".join(part[:end]) for part in parts for end in range(1, len(part))}
 
 
-def _nearest(key: str, config: Config) -> str:
+def _nearest(key: str, config: Any) -> str:
     """The key that was meant: spelt alike, or of the same last name."""
     keys = [*_keys(config), *SHORT]
     leaves: dict[str, list[str]] = {}

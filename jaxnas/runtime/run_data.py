@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from jaxnas import data as data_room
 from jaxnas.config import Config
 from jaxnas.data import DataError, Dataset
+from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.run_folder import read_config
+
+Given = TypeVar("Given", Config, PopulationConfig)
 
 DIGEST = "data_digest"
 """The key of the data's digest in `config.json`."""
@@ -22,14 +25,14 @@ ARRAYS = "arrays"
 """The data source in the configuration of a run on arrays that its caller gave."""
 
 
-def with_own_data(config: Config, data: Any) -> Config:
+def with_own_data(config: Given, data: Any) -> Given:
     """The configuration of a run on `data`, if any: it names no source that it did not use."""
     if data is None:
         return config
     return dataclasses.replace(config, data=dataclasses.replace(config.data, source=ARRAYS))
 
 
-def load_dataset(config: Config, data: Any = None) -> Dataset:
+def load_dataset(config: Config | PopulationConfig, data: Any = None) -> Dataset:
     """The data set of an experiment.
 
     Args:

@@ -6,12 +6,13 @@ statistics; `weights.npz` holds the weights and moments by the name of the opera
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -20,6 +21,7 @@ import numpy as np
 
 from jaxnas.config import NetworkConfig
 from jaxnas.export import ChildModule
+from jaxnas.runtime import saved_population_child
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.overrides import network_config
@@ -44,6 +46,18 @@ _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+
+
+@contextlib.contextmanager
+def _readable(folder: pathlib.Path) -> Iterator[None]:
+    """Raises `RunError` for what a damaged folder shows up as."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise RunError(
+            f"{folder} holds no readable child ({type(error).__name__}: {error}): give the "
+            "folder of a finished run, or restore its files."
+        ) from error
 
 
 def save(
@@ -97,13 +111,8 @@ class SavedChild:
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
-        try:
+        with _readable(folder):
             self._read()
-        except _DAMAGE as error:
-            raise RunError(
-                f"{folder} holds no readable child ({type(error).__name__}: {error}): give the "
-                "folder of a finished run, or restore its files."
-            ) from error
 
     def _read(self) -> None:
         self.description: dict[str, Any] = json.loads((self.folder / CHILD).read_text())
@@ -123,7 +132,7 @@ class SavedChild:
         return ChildModule(self.network, self.trained.params, self.trained.moments, mean, std)
 
 
-def find(folder: str | pathlib.Path) -> SavedChild:
+def find(folder: str | pathlib.Path) -> SavedChild | saved_population_child.SavedPopulationChild:
     """The child that a folder holds: a saved child's own, or the best one of a run.
 
     Raises:
@@ -132,6 +141,9 @@ def find(folder: str | pathlib.Path) -> SavedChild:
     path = pathlib.Path(folder)
     if not (path / CHILD).is_file():
         path = path / CHILDREN / outcome_child(path)
+    if saved_population_child.is_population_child(path):
+        with _readable(path):
+            return saved_population_child.SavedPopulationChild(path)
     return SavedChild(path)
 
 

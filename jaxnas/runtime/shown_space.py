@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 
 from jaxnas.config import Config
+from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime.configs import config_names, config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError, RunError
 from jaxnas.runtime.report.reading import read_run
@@ -64,7 +65,9 @@ def policy_of_run(run: str, space: SearchSpace) -> dict[str, list[float]]:
     }
 
 
-def _space_of(config: Config) -> SearchSpace:
+def _space_of(config: Config | PopulationConfig) -> SearchSpace:
+    if isinstance(config, PopulationConfig):
+        return config.children.build((32, 32, 3), 10).space
     return config.network.build((32, 32, 3), 10).space
 
 

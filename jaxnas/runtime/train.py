@@ -14,6 +14,7 @@ from jaxnas.config import Config
 from jaxnas.data import DataError, Dataset
 from jaxnas.engine import Split
 from jaxnas.runtime import compilation_cache, saved_child
+from jaxnas.runtime.configs import supernet_config
 from jaxnas.runtime.errors import RunError, disk_errors
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_json
@@ -53,7 +54,7 @@ def train(
     folder = pathlib.Path(folder)
     if (folder / saved_child.CHILD).exists():
         raise RunError(f"{folder} already holds a child: give another folder.")
-    config = with_own_data(config, data)
+    config = with_own_data(supernet_config(config, "train"), data)
     dataset = load_dataset(config, data)
     experiment = Experiment(config, dataset)
     row = _array(experiment.network.space, architecture)
