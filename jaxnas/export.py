@@ -80,7 +80,7 @@ class ChildModule(nnx.Module):
         return self.child.describe(build, self.child.space.choices(ARCHITECTURE[0]))
 
 
-def stablehlo(module: ChildModule, image_shape: Shape) -> bytes:
+def stablehlo(module: nnx.Module, image_shape: Shape) -> bytes:
     """The child as serialised StableHLO for any batch size, on CPU, CUDA and TPU.
 
     Load it with `jax.export.deserialize(data).call(images)`, images float32 in [0, 1].

@@ -6,27 +6,30 @@ import dataclasses
 import pathlib
 from typing import Any
 
-import jax
 import numpy as np
 
-from jaxnas.config import Config
+from jaxnas.data import Dataset
 from jaxnas.export import ChildModule
 from jaxnas.instance_config import InstanceConfig
 from jaxnas.instance_export import InstanceModule
-from jaxnas.runtime import compilation_cache, instance_run, outcome
-from jaxnas.runtime.checkpoint import Checkpoints
-from jaxnas.runtime.child_latency import add_latencies
-from jaxnas.runtime.children import ChildrenPhase, tasks
+from jaxnas.population_config import PopulationConfig
+from jaxnas.runtime import (
+    compilation_cache,
+    instance_run,
+    outcome,
+    population_run,
+    supernet_run,
+)
 from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.instance_experiment import InstanceExperiment
 from jaxnas.runtime.json_values import to_json
-from jaxnas.runtime.latency import load_latency, measure_latency, save_latency
-from jaxnas.runtime.metrics import MetricsWriter, read_metrics
+from jaxnas.runtime.kinds import AnyConfig
+from jaxnas.runtime.metrics import read_metrics
 from jaxnas.runtime.overrides import override
-from jaxnas.runtime.progress import Progress
-from jaxnas.runtime.report import show, write_report
+from jaxnas.runtime.population_experiment import PopulationExperiment
+from jaxnas.runtime.report import show
 from jaxnas.runtime.run_data import (
     DIGEST,
     check_same_data,
@@ -36,10 +39,10 @@ from jaxnas.runtime.run_data import (
 )
 from jaxnas.runtime.run_folder import RunFolder, read_config
 from jaxnas.runtime.saved import find
-from jaxnas.runtime.saved_child import SavedChild
-from jaxnas.runtime.timing import Timing
+from jaxnas.runtime.saved_instance import SavedInstance
+from jaxnas.runtime.saved_population_child import PopulationChildModule
 
-LATENCY_TABLE = "latency.json"
+AnyExperiment = Experiment | InstanceExperiment | PopulationExperiment
 
 
 class Interrupted(KeyboardInterrupt):
@@ -61,7 +64,7 @@ class SearchResult:
     run_dir: pathlib.Path
     values: dict[str, Any]
     architecture: np.ndarray | None
-    module: ChildModule | InstanceModule
+    module: ChildModule | InstanceModule | PopulationChildModule
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -81,7 +84,7 @@ class SearchResult:
 
 
 def search(
-    config: str | Config | InstanceConfig | None = None,
+    config: str | AnyConfig | None = None,
     *,
     data: Any = None,
     seed: int | None = None,
@@ -128,10 +131,7 @@ def search(
     with _open(experiment, run_dir, resume) as folder:
         try:
             line = command or _call(chosen, overrides)
-            if isinstance(experiment, InstanceExperiment):
-                instance_run.run(experiment, folder, quiet, tensorboard, line)
-            else:
-                _run(experiment, folder, quiet, tensorboard, line)
+            _run(experiment, folder, quiet, tensorboard, line)
         except KeyboardInterrupt as error:
             raise Interrupted(str(folder.path)) from error
         return load_result(folder.path)
@@ -142,17 +142,19 @@ def load_result(run_dir: str | pathlib.Path) -> SearchResult:
     path = pathlib.Path(run_dir)
     values = outcome.read(path)
     child = find(path)
-    architecture = child.architecture if isinstance(child, SavedChild) else None
+    architecture = None if isinstance(child, SavedInstance) else child.architecture
     return SearchResult(path, values, architecture, child.module())
 
 
-def _experiment(config: Config | InstanceConfig, dataset: Any) -> Experiment | InstanceExperiment:
+def _experiment(config: AnyConfig, dataset: Dataset) -> AnyExperiment:
     if isinstance(config, InstanceConfig):
         return InstanceExperiment(config, dataset)
+    if isinstance(config, PopulationConfig):
+        return PopulationExperiment(config, dataset)
     return Experiment(config, dataset)
 
 
-def _config(config, seed, overrides, resume) -> Config | InstanceConfig:
+def _config(config, seed, overrides, resume) -> AnyConfig:
     if config is None and resume is not None:
         config = config_of_run(read_config(resume))
     config = "enas_digits" if config is None else config
@@ -160,7 +162,7 @@ def _config(config, seed, overrides, resume) -> Config | InstanceConfig:
     return chosen if seed is None else dataclasses.replace(chosen, seed=seed)
 
 
-def _open(experiment: Experiment | InstanceExperiment, run_dir, resume) -> RunFolder:
+def _open(experiment: AnyExperiment, run_dir, resume) -> RunFolder:
     config, dataset = experiment.config, experiment.dataset
     stored = dataclasses.asdict(config) | {DIGEST: data_digest(dataset)}
     if resume is None:
@@ -173,41 +175,15 @@ def _open(experiment: Experiment | InstanceExperiment, run_dir, resume) -> RunFo
     return RunFolder.resume(resume, config=stored)
 
 
-def _call(config: Config | InstanceConfig, overrides) -> str:
+def _call(config: AnyConfig, overrides) -> str:
     options = f", overrides={list(overrides)!r}" if overrides else ""
     return f"jaxnas.search({config.name!r}, seed={config.seed}{options})"
 
 
-def _run(experiment: Experiment, folder: RunFolder, quiet, tensorboard: bool, command: str) -> None:
-    config = experiment.config
-    checkpoints, timing = Checkpoints(folder.checkpoints), Timing(folder.path)
-    count = config.derive.retrain + config.derive.random
-    total = experiment.engine.total_steps + count * config.train.epochs
-    with (
-        Progress(total, quiet) as progress,
-        MetricsWriter(folder.path, tensorboard=tensorboard) as metrics,
-    ):
-        progress.log(f"{config.name} on {experiment.dataset.name}: run folder {folder.path}")
-        experiment = _with_costs(experiment, folder)
-        state = experiment.search(checkpoints, metrics, progress, timing)
-        best, random = experiment.candidates(state)
-        timing.save("derive")
-        children = ChildrenPhase(experiment, tasks(best, random), folder.path, state.params)
-        records = children.run(metrics, progress, timing)
-        jax.block_until_ready(state)
-        shape, repeats = experiment.dataset.image_shape, config.derive.latency_repeats
-        add_latencies(records, folder.path, shape, repeats)
-        timing.save("latency")
-        outcome.write(experiment, state, records, folder.path, command, timing)
-        timing.save("report")
-        write_report(folder.path)
-
-
-def _with_costs(experiment: Experiment, folder: RunFolder) -> Experiment:
-    """With the table of the run's folder, measured now if there is none, where it is needed."""
-    if experiment.config.search.cost.unit != "seconds":
-        return experiment
-    path = folder.path / LATENCY_TABLE
-    if not path.exists():
-        save_latency(path, measure_latency(experiment.network))
-    return dataclasses.replace(experiment, table=load_latency(path, experiment.network))
+def _run(experiment: AnyExperiment, folder: RunFolder, quiet, tensorboard: bool, command: str):
+    if isinstance(experiment, InstanceExperiment):
+        instance_run.run(experiment, folder, quiet, tensorboard, command)
+    elif isinstance(experiment, PopulationExperiment):
+        population_run.run(experiment, folder, quiet, tensorboard, command)
+    else:
+        supernet_run.run(experiment, folder, quiet, tensorboard, command)

@@ -13,9 +13,10 @@ from rich.console import Console
 from jaxnas.config import Config
 from jaxnas.data import Dataset, load
 from jaxnas.runtime import api, compilation_cache, saved, saved_child, saved_instance
-from jaxnas.runtime.configs import config_of_run, load_config, of_one_architecture
+from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime.kinds import supernet_config
 from jaxnas.runtime.overrides import override
 from jaxnas.runtime.report import (
     draw_panels,
@@ -53,7 +54,8 @@ def search(options: argparse.Namespace) -> None:
 
 
 def _config(options: argparse.Namespace) -> Config:
-    config = override(of_one_architecture(load_config(options.config)), options.overrides)
+    given = override(load_config(options.config), options.overrides)
+    config = supernet_config(given, f"jaxnas {options.command}")
     return config if options.seed is None else dataclasses.replace(config, seed=options.seed)
 
 
@@ -88,11 +90,11 @@ def export(options: argparse.Namespace) -> None:
     if isinstance(child, saved_instance.SavedInstance):
         written = [saved_instance.INSTANCE, saved_instance.WEIGHTS]
     else:
-        write_json(out / "architecture.json", child.description["architecture"])
         written = [saved_child.CHILD, saved_child.WEIGHTS]
     for name in written:
         shutil.copyfile(child.folder / name, out / name)
-    if isinstance(child, saved_child.SavedChild):
+    if not isinstance(child, saved_instance.SavedInstance):
+        write_json(out / "architecture.json", child.description["architecture"])
         written.insert(0, "architecture.json")
     if options.stablehlo:
         written.append(_write_stablehlo(child, out))
@@ -101,9 +103,7 @@ def export(options: argparse.Namespace) -> None:
     _OUT.print(f"in Python: jaxnas.load_child({str(out)!r}).module()", highlight=False)
 
 
-def _write_stablehlo(
-    child: saved_child.SavedChild | saved_instance.SavedInstance, out: pathlib.Path
-) -> str:
+def _write_stablehlo(child: saved.Saved, out: pathlib.Path) -> str:
     """Writes the portable program, and returns the name of its file."""
     from jaxnas import export, instance_export
 

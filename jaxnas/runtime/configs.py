@@ -8,9 +8,8 @@ import pathlib
 from typing import Any
 
 import jaxnas
-from jaxnas.config import Config
-from jaxnas.instance_config import InstanceConfig
 from jaxnas.runtime.errors import ConfigError
+from jaxnas.runtime.kinds import AnyConfig, kind_of
 from jaxnas.runtime.overrides import from_values
 from jaxnas.runtime.run_data import DIGEST
 
@@ -35,7 +34,7 @@ def config_names() -> list[str]:
     return sorted(p.stem for p in config_folder().glob("*.py") if not p.stem.startswith("_"))
 
 
-def load_config(name: str) -> Config | InstanceConfig:
+def load_config(name: str) -> AnyConfig:
     """Loads a configuration.
 
     Args:
@@ -66,7 +65,7 @@ def load_config(name: str) -> Config | InstanceConfig:
         raise
     except Exception as error:
         raise ConfigError(f"{path}: config({variant!r}) failed: {error}") from error
-    if not isinstance(config, Config | InstanceConfig):
+    if not isinstance(config, AnyConfig):
         raise ConfigError(f"{path}: config() returned {type(config).__name__}, not a Config.")
     return config
 
@@ -85,21 +84,7 @@ def _function(path: pathlib.Path) -> Any:
     return module.config
 
 
-def config_of_run(stored: dict[str, Any]) -> Config | InstanceConfig:
+def config_of_run(stored: dict[str, Any]) -> AnyConfig:
     """The configuration that a run folder's `config.json` holds."""
-    kind = InstanceConfig if "controller" in stored else Config
-    return from_values({k: v for k, v in stored.items() if k != DIGEST}, kind)
-
-
-def of_one_architecture(config: Config | InstanceConfig) -> Config:
-    """The configuration, for what is done with one architecture.
-
-    Raises:
-      ConfigError: every image has its own architecture in it.
-    """
-    if isinstance(config, InstanceConfig):
-        raise ConfigError(
-            f"config {config.name!r} gives every image its own architecture: it can be searched "
-            f"(jaxnas search {config.name}), but not trained or measured as one architecture."
-        )
-    return config
+    values = {k: v for k, v in stored.items() if k != DIGEST}
+    return from_values(values, kind_of(values))

@@ -20,6 +20,7 @@ from jaxnas.runtime.machine import machine, peak_memory_mb, versions
 from jaxnas.runtime.packing import digest
 from jaxnas.runtime.report import drawing_of
 from jaxnas.runtime.timing import Timing
+from jaxnas.spaces import SearchSpace
 
 RESULT = "result.json"
 
@@ -46,7 +47,7 @@ def write(
     space = experiment.network.space
     best = select([record for record in records if record["kind"] == "best"])
     write_json(folder / "drawing.json", drawing_of(space, best["architecture"]))
-    _write_policy(experiment, state, folder)
+    policy_file(experiment.engine, state, experiment.key("policy"), space, folder)
     write_json(folder / RESULT, _result(experiment, state, records, best, command, timing))
 
 
@@ -119,9 +120,12 @@ def _ranking(records: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _write_policy(experiment: Experiment, state: SearchState, folder: pathlib.Path) -> None:
-    decisions = experiment.network.space.decisions
-    table = policy_table(experiment.engine, state, experiment.key("policy"))
+def policy_file(
+    engine: Any, state: Any, key: Any, space: SearchSpace, folder: pathlib.Path
+) -> None:
+    """Writes `policy.npz`: how often the searcher takes each action."""
+    decisions = space.decisions
+    table = policy_table(engine, state, key)
     labels = [[*d.actions, *[""] * (table.shape[1] - len(d.actions))] for d in decisions]
     buffer = io.BytesIO()
     names = np.array([d.name for d in decisions])

@@ -7,19 +7,20 @@ import difflib
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from jaxnas.config import Config, NetworkConfig
-from jaxnas.instance_config import InstanceConfig
 from jaxnas.runtime.errors import ConfigError
-
-AnyConfig = TypeVar("AnyConfig", bound=Config | InstanceConfig)
+from jaxnas.runtime.kinds import Given
 
 SHORT = {"data": "data.source", "epochs": "search.epochs"}
 """Keys that stand for a longer one on the command line."""
 
+SHORT_OF_POPULATIONS = {"epochs": "training.epochs"}
+"""The same, where children are trained from scratch."""
 
-def override(config: AnyConfig, assignments: Iterable[str]) -> AnyConfig:
+
+def override(config: Given, assignments: Iterable[str]) -> Given:
     """Applies `KEY=VALUE` assignments to a configuration.
 
     Args:
@@ -39,6 +40,8 @@ def override(config: AnyConfig, assignments: Iterable[str]) -> AnyConfig:
         if not equals:
             raise ConfigError(f"--set {assignment}: write KEY=VALUE.")
         path = SHORT.get(key, key)
+        if path not in _keys(config):
+            path = SHORT_OF_POPULATIONS.get(key, path)
         if path not in [*_keys(config), *_sections(config)]:
             raise ConfigError(f"--set {key}: there is no key {key!r}{_nearest(key, config)}.")
         config = _replace(config, path.split("."), text, key)
@@ -83,7 +86,7 @@ def _sections(node: Any) -> set[str]:
     return {".".join(part[:end]) for part in parts for end in range(1, len(part))}
 
 
-def _nearest(key: str, config: Config | InstanceConfig) -> str:
+def _nearest(key: str, config: Any) -> str:
     """The key that was meant: spelt alike, or of the same last name."""
     keys = [*_keys(config), *SHORT]
     leaves: dict[str, list[str]] = {}

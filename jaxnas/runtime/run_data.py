@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from jaxnas import data as data_room
-from jaxnas.config import Config
 from jaxnas.data import DataError, Dataset
-from jaxnas.instance_config import InstanceConfig
 from jaxnas.runtime.errors import RunError
+from jaxnas.runtime.kinds import AnyConfig, Given
 from jaxnas.runtime.run_folder import read_config
 
 DIGEST = "data_digest"
@@ -23,17 +22,14 @@ ARRAYS = "arrays"
 """The data source in the configuration of a run on arrays that its caller gave."""
 
 
-AnyConfig = TypeVar("AnyConfig", bound=Config | InstanceConfig)
-
-
-def with_own_data(config: AnyConfig, data: Any) -> AnyConfig:
+def with_own_data(config: Given, data: Any) -> Given:
     """The configuration of a run on `data`, if any: it names no source that it did not use."""
     if data is None:
         return config
     return dataclasses.replace(config, data=dataclasses.replace(config.data, source=ARRAYS))
 
 
-def load_dataset(config: Config | InstanceConfig, data: Any = None) -> Dataset:
+def load_dataset(config: AnyConfig, data: Any = None) -> Dataset:
     """The data set of an experiment.
 
     Args:

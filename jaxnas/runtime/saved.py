@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pathlib
 
-from jaxnas.runtime import saved_child, saved_instance
+from jaxnas.runtime import saved_child, saved_instance, saved_population_child
 from jaxnas.runtime.saved_child import SavedChild
 from jaxnas.runtime.saved_instance import SavedInstance
+from jaxnas.runtime.saved_population_child import SavedPopulationChild
+
+Saved = SavedChild | SavedInstance | SavedPopulationChild
 
 
-def find(folder: str | pathlib.Path) -> SavedChild | SavedInstance:
+def find(folder: str | pathlib.Path) -> Saved:
     """The child that a folder holds: a saved child's own, or the best one of a run.
 
     In a run in which every image has its own architecture, it is the network with its policy.
@@ -23,4 +26,7 @@ def find(folder: str | pathlib.Path) -> SavedChild | SavedInstance:
             return SavedInstance(place)
     if not (path / saved_child.CHILD).is_file():
         path = path / saved_child.CHILDREN / saved_child.outcome_child(path)
+    if saved_population_child.is_population_child(path):
+        with saved_child.readable(path):
+            return SavedPopulationChild(path)
     return SavedChild(path)

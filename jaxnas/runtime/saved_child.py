@@ -6,12 +6,13 @@ statistics; `weights.npz` holds the weights and moments by the name of the opera
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -44,6 +45,18 @@ DAMAGE = (
     zlib.error,
 )
 """What a file that is missing, cut off, edited or overwritten shows up as."""
+
+
+@contextlib.contextmanager
+def readable(folder: pathlib.Path) -> Iterator[None]:
+    """Raises `RunError` for what a damaged folder shows up as."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise RunError(
+            f"{folder} holds no readable child ({type(error).__name__}: {error}): give the "
+            "folder of a finished run, or restore its files."
+        ) from error
 
 
 def save(
@@ -97,13 +110,8 @@ class SavedChild:
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
-        try:
+        with readable(folder):
             self._read()
-        except DAMAGE as error:
-            raise RunError(
-                f"{folder} holds no readable child ({type(error).__name__}: {error}): give the "
-                "folder of a finished run, or restore its files."
-            ) from error
 
     def _read(self) -> None:
         self.description: dict[str, Any] = json.loads((self.folder / CHILD).read_text())

@@ -7,10 +7,10 @@ import pathlib
 
 import numpy as np
 
-from jaxnas.config import Config
-from jaxnas.instance_config import InstanceConfig
+from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime.configs import config_names, config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError, RunError
+from jaxnas.runtime.kinds import AnyConfig
 from jaxnas.runtime.report.reading import read_run
 from jaxnas.runtime.run_folder import read_config
 from jaxnas.spaces import SearchSpace, SpaceError
@@ -65,7 +65,9 @@ def policy_of_run(run: str, space: SearchSpace) -> dict[str, list[float]]:
     }
 
 
-def _space_of(config: Config | InstanceConfig) -> SearchSpace:
+def _space_of(config: AnyConfig) -> SearchSpace:
+    if isinstance(config, PopulationConfig):
+        return config.children.build((32, 32, 3), 10).space
     return config.network.build((32, 32, 3), 10).space
 
 

@@ -18,6 +18,7 @@ from jaxnas.runtime import compilation_cache, saved, saved_child
 from jaxnas.runtime.errors import RunError, disk_errors
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_json
+from jaxnas.runtime.kinds import supernet_config
 from jaxnas.runtime.progress import Progress
 from jaxnas.runtime.run_data import load_dataset, with_own_data
 from jaxnas.runtime.run_folder import CONFIG
@@ -55,7 +56,7 @@ def train(
     folder = pathlib.Path(folder)
     if (folder / saved_child.CHILD).exists():
         raise RunError(f"{folder} already holds a child: give another folder.")
-    config = with_own_data(config, data)
+    config = with_own_data(supernet_config(config, "train"), data)
     dataset = load_dataset(config, data)
     experiment = Experiment(config, dataset)
     row = _array(experiment.network.space, architecture)

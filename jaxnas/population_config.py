@@ -1,0 +1,157 @@
+"""The configuration of a search whose children are all trained from scratch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Literal
+
+from jaxnas.children import NasRLConv, nasrl_conv
+from jaxnas.config import DataConfig
+from jaxnas.config_checks import real, whole, whole_numbers
+from jaxnas.data.augment import NO_AUGMENTATION, Augmentation
+from jaxnas.searcher_config import SearcherConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class NasRLConvConfig:
+    """NAS-RL's convolutional children; see `jaxnas.children.nasrl_conv`."""
+
+    kind: Literal["nasrl_conv"] = "nasrl_conv"
+    layers: int = 6
+    heights: tuple[int, ...] = (1, 3, 5, 7)
+    widths: tuple[int, ...] = (1, 3, 5, 7)
+    filters: tuple[int, ...] = (24, 36, 48, 64)
+    strides: tuple[int, ...] | None = None
+    skips: bool = True
+    most_classes: int = 8
+
+    def __post_init__(self):
+        for name in ("heights", "widths", "filters", "strides"):
+            if isinstance(getattr(self, name), list):  # from JSON
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+            if getattr(self, name) is not None:
+                whole_numbers("children", self, 1, name)
+        whole("children", self, 1, "layers", "most_classes")
+
+    def build(self, image_shape: tuple[int, int, int], num_classes: int) -> NasRLConv:
+        """The children for images of a shape."""
+        options = dataclasses.asdict(self)
+        del options["kind"]
+        return nasrl_conv(image_shape, num_classes, **options)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChildTrainingConfig:
+    """Training the children of a population: Nesterov momentum at a constant learning rate.
+
+    Attributes:
+      epochs: passes over the training data.
+      scored: a child's value is the best of the last so many epochs (the paper: 5 of 50).
+      batch_size: images per step.
+      learning_rate: of every child.
+      momentum: of the Nesterov kind.
+      weight_decay: the coefficient `c` of the gradient's `c w`.
+      augmentation: of the training images.
+    """
+
+    epochs: int = 50
+    scored: int = 5
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    augmentation: Augmentation = NO_AUGMENTATION
+
+    def __post_init__(self):
+        whole("training", self, 1, "epochs", "scored", "batch_size")
+        real("training", self, 0, math.inf, "learning_rate", above=True)
+        real("training", self, 0, math.inf, "weight_decay")
+        real("training", self, 0, 0.999999, "momentum")
+        if self.scored > self.epochs:
+            raise ValueError(
+                f"training.scored is {self.scored}, but training.epochs is {self.epochs}: score "
+                "no more epochs than there are."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class PopulationSearchConfig:
+    """The search.
+
+    Attributes:
+      samples: children that the searcher has trained in all.
+      batch: children trained at once and told to the searcher together.
+      random: uniformly drawn children trained beside each batch: the random arm, at the same cost
+        where it is equal to `batch`.
+      power: the reward is the value to this power (the paper: 3, of the accuracy).
+      chunk: children in one compiled program; all of a batch by default.
+    """
+
+    samples: int = 12_800
+    batch: int = 8
+    random: int = 8
+    power: float = 3.0
+    chunk: int | None = None
+
+    def __post_init__(self):
+        whole("search", self, 1, "samples", "batch", "chunk")
+        whole("search", self, 0, "random")
+        real("search", self, 0, math.inf, "power", above=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class FinalConfig:
+    """The best children of either arm, trained again and for longer.
+
+    Attributes:
+      best: how many of the searcher's best different children.
+      random: how many of the random arm's best different ones.
+      epochs: passes over the training data.
+    """
+
+    best: int = 3
+    random: int = 3
+    epochs: int = 100
+
+    def __post_init__(self):
+        whole("final", self, 1, "best", "epochs")
+        whole("final", self, 0, "random")
+
+
+@dataclasses.dataclass(frozen=True)
+class PopulationConfig:
+    """An experiment; the fields that `jaxnas.Config` has too mean the same.
+
+    Attributes:
+      name: the name of the configuration.
+      children: which children.
+      paper: what it follows.
+      expected: the result that a run should come near, with its source.
+      hardware: what that needs.
+      time: how long it takes there.
+      data: which data.
+      searcher: the algorithm that chooses.
+      search: how many children.
+      training: of the children in the search.
+      final: of the best ones after it.
+      seed: of everything.
+    """
+
+    name: str
+    children: NasRLConvConfig
+    paper: str = ""
+    expected: str = ""
+    hardware: str = ""
+    time: str = ""
+    data: DataConfig = DataConfig()
+    searcher: SearcherConfig = SearcherConfig()
+    search: PopulationSearchConfig = PopulationSearchConfig()
+    training: ChildTrainingConfig = ChildTrainingConfig()
+    final: FinalConfig = FinalConfig()
+    seed: int = 0
+
+
+def is_population(values: dict[str, Any]) -> bool:
+    """Whether stored values are those of a `PopulationConfig`."""
+    return "children" in values

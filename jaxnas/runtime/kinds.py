@@ -1,0 +1,46 @@
+"""The kinds of experiments that a configuration describes."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from jaxnas.config import Config
+from jaxnas.instance_config import InstanceConfig
+from jaxnas.population_config import PopulationConfig, is_population
+from jaxnas.runtime.errors import ConfigError
+
+AnyConfig = Config | InstanceConfig | PopulationConfig
+"""Children of shared weights, an architecture for every image, children trained from scratch."""
+
+Given = TypeVar("Given", bound=AnyConfig)
+
+
+def kind_of(values: dict[str, Any]) -> type[AnyConfig]:
+    """The class of a configuration that was stored as plain values."""
+    if is_population(values):
+        return PopulationConfig
+    return InstanceConfig if "controller" in values else Config
+
+
+def supernet_config(config: AnyConfig, command: str) -> Config:
+    """The configuration, for what is done with one architecture of a supernet.
+
+    Args:
+      config: of any kind.
+      command: what needs it, for the message.
+
+    Raises:
+      ConfigError: every image has its own architecture in it, or children have no shared weights.
+    """
+    if isinstance(config, InstanceConfig):
+        raise ConfigError(
+            f"{command}: config {config.name!r} gives every image its own architecture: it can be "
+            f"searched (jaxnas search {config.name}), but not trained or measured as one "
+            "architecture."
+        )
+    if isinstance(config, PopulationConfig):
+        raise ConfigError(
+            f"{command}: the children of {config.name!r} are trained from scratch, in a "
+            "population, and have no shared weights: use jaxnas search."
+        )
+    return config

@@ -1,0 +1,126 @@
+"""A trained child of a population on disk: a folder that is enough to rebuild it."""
+
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from jaxnas.children import NasRLConv
+from jaxnas.children.masked_layers import LayerMoments
+from jaxnas.data.batches import normalize
+from jaxnas.export import Variables
+from jaxnas.population_config import NasRLConvConfig
+from jaxnas.runtime.files import write_bytes, write_json
+
+if TYPE_CHECKING:
+    from jaxnas.runtime.population_experiment import PopulationExperiment
+
+CHILD, WEIGHTS = "child.json", "weights.npz"
+
+
+class PopulationChildModule(nnx.Module):
+    """A child of a population as a Flax module, normalised by its measured moments.
+
+    Args:
+      model: all children of its space.
+      architecture: `int32 [T]`.
+      parameters: its weights.
+      moments: of its layers.
+      mean: `[C]`, the training images' mean in [0, 1] scale.
+      std: `[C]`, their standard deviation.
+
+    Example:
+      >>> logits = module(images)  # doctest: +SKIP
+    """
+
+    def __init__(self, model: NasRLConv, architecture, parameters, moments, mean, std):
+        self.model = model
+        self.architecture = tuple(int(action) for action in architecture)
+        self.weights = Variables(parameters, nnx.Param)
+        self.moments = Variables(moments, nnx.BatchStat)
+        self.mean, self.std = nnx.BatchStat(jnp.asarray(mean)), nnx.BatchStat(jnp.asarray(std))
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        """Logits `[B, K]` of images `[B, H, W, C]`, `uint8` or floats in [0, 1]."""
+        images = normalize(images, self.mean[...], self.std[...])
+        architecture = np.array(self.architecture, np.int32)
+        weights, moments = self.weights.tree(), self.moments.tree()
+        return self.model.logits_by(moments, weights, architecture, images)
+
+
+def save(
+    folder: pathlib.Path,
+    experiment: PopulationExperiment,
+    architecture: np.ndarray,
+    trained: Any,
+    moments: LayerMoments,
+) -> None:
+    """Writes a trained child to `folder`, which is made."""
+    dataset = experiment.dataset
+    tree = {"weights": trained.parameters, "moments": moments._asdict()}
+    leaves, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(tree))
+    plain: dict[str, Any] = {_path(path): np.asarray(leaf) for path, leaf in leaves}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **plain)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / WEIGHTS, buffer.getvalue())
+    write_json(
+        folder / CHILD,
+        {
+            "architecture": experiment.population.model.space.encode(architecture),
+            "children": experiment.config.children,
+            "image_shape": list(dataset.image_shape),
+            "num_classes": dataset.num_classes,
+            "class_names": list(dataset.class_names),
+            "mean": dataset.mean.tolist(),
+            "std": dataset.std.tolist(),
+            "diverged": bool(trained.diverged),
+        },
+    )
+
+
+class SavedPopulationChild:
+    """A child read from its folder, as `jaxnas.runtime.saved_child.SavedChild`."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.description = description = json.loads((folder / CHILD).read_text())
+        shape = tuple(description["image_shape"])
+        self.model = NasRLConvConfig(**description["children"]).build(
+            shape, description["num_classes"]
+        )
+        self.architecture = self.model.space.decode(description["architecture"])
+        with open(folder / WEIGHTS, "rb") as file, np.load(file) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        like = jax.eval_shape(self.model.init, jax.random.key(0), self.architecture)
+        paths, structure = jax.tree_util.tree_flatten_with_path({"weights": like})
+        leaves = [jnp.asarray(arrays[_path(path)]) for path, _ in paths]
+        self.parameters = jax.tree.unflatten(structure, leaves)["weights"]
+        self.moments = LayerMoments(
+            *(jnp.asarray(arrays[f"moments|{name}"]) for name in LayerMoments._fields)
+        )
+
+    def module(self) -> PopulationChildModule:
+        """The child as a Flax NNX module."""
+        mean, std = (np.float32(self.description[name]) for name in ("mean", "std"))
+        weights = self.parameters, self.moments
+        return PopulationChildModule(self.model, self.architecture, *weights, mean, std)
+
+
+def is_population_child(folder: pathlib.Path) -> bool:
+    """Whether a folder holds a child of a population."""
+    try:
+        return "children" in json.loads((folder / CHILD).read_text())
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _path(path: tuple[Any, ...]) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="|")
