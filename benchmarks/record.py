@@ -104,5 +104,10 @@ def command() -> str:
     script = pathlib.Path(sys.argv[0]).resolve()
     inside = script.is_relative_to(REPOSITORY)
     name = str(script.relative_to(REPOSITORY)) if inside else script.name
-    arguments = [pathlib.Path(a).name if os.path.isabs(a) else a for a in sys.argv[1:]]
-    return shlex.join(["python", name, *arguments])
+    return shlex.join(["python", name, *map(_without_folder, sys.argv[1:])])
+
+
+def _without_folder(argument: str) -> str:
+    """An argument `/FOLDERS/NAME` or `KIND:/FOLDERS/NAME` without its folders."""
+    kind, colon, path = argument.rpartition(":")
+    return kind + colon + pathlib.Path(path).name if os.path.isabs(path) else argument
