@@ -19,6 +19,7 @@ def reference(
     share_heads=False,
     context_size=0,
     visit_inputs=True,
+    skip_connection=False,
 ):
     """Log-probability, entropy and probabilities `[T, A]` of one architecture `[T]`."""
     params = _to_numpy(params)
@@ -32,7 +33,7 @@ def reference(
         for i, node in enumerate(space.nodes):
             anchors[node] = params["attention"]["initial_anchors"][i]
 
-    x, h = params["start"], np.zeros(params["head_kernel"].shape[1])
+    x, h = params["start"], np.zeros(params["kernel"].shape[1] // 4)
     c = np.zeros_like(h)
     name, visits = space.start, {}
     log_prob, entropy = 0.0, 0.0
@@ -47,7 +48,8 @@ def reference(
         if visit_inputs and "visits" in params:
             read = read + params["visits"][visits[name] - 1]
         h, c = _lstm(params["kernel"], read, h, c)
-        logits = _logits(params, decision, head, h, anchors)
+        skipped = read if skip_connection else read[:0]
+        logits = _logits(params, decision, head, h, anchors, skipped)
         if temperature is not None:
             logits = logits / temperature
         if tanh_constant is not None:
@@ -88,10 +90,11 @@ def _points(decision):
     return any(node is not None for node in decision.points_at or ())
 
 
-def _logits(params, decision, head, h, anchors):
+def _logits(params, decision, head, h, anchors, skipped):
     num = len(decision.actions)
     if not _points(decision):
-        return h @ params["head_kernel"][head][:, :num] + params["head_bias"][head][:num]
+        read = np.concatenate([h, skipped])
+        return read @ params["head_kernel"][head][:, :num] + params["head_bias"][head][:num]
     w = params["attention"]
     of = {
         node: w["vector"] @ np.tanh(anchors[node] @ w["anchor_kernel"] + h @ w["query_kernel"])

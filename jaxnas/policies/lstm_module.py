@@ -31,12 +31,14 @@ class LSTMModule(nnx.Module):
         hidden: int,
         context_size: int,
         num_visits: int = 0,
+        skip_connection: bool = False,
     ):
         """Makes all weights, as zeros."""
         self.start = zeros(embedding)
         self.embeddings = zeros(num_heads, num_actions, embedding)
         self.kernel = zeros(embedding + hidden, 4 * hidden)
-        self.head_kernel = zeros(num_heads, hidden, num_actions)
+        read = hidden + embedding if skip_connection else hidden
+        self.head_kernel = zeros(num_heads, read, num_actions)
         self.head_bias = zeros(num_heads, num_actions)
         self.context_kernel = zeros(context_size, embedding) if context_size else None
         self.visits = zeros(num_visits, embedding) if num_visits else None
@@ -98,7 +100,7 @@ def head_logits(
     """The logits `[N, A]` of the head in `slot`, among the `M` heads of this step.
 
     Args:
-      kernel: `[M, H, A]`.
+      kernel: `[M, H, A]`; with a skip connection `H` is the size of both that are read.
       bias: `[M, A]`.
       hidden: `[N, H]`.
       slot: `int32 [N]` or `[]`, which of the heads to use.

@@ -36,6 +36,7 @@ class LSTMConfig:
     operation_tanh_constant: float | None = None
     initial_bias: Biases = ()
     fixed_bias: Biases = ()
+    skip_connection: bool = False
 
     @property
     def tables(self) -> Tables:
@@ -70,6 +71,7 @@ def make_module(config: LSTMConfig) -> LSTMModule:
         hidden=config.hidden,
         context_size=config.context_size,
         num_visits=config.tables.num_visits if config.visit_inputs else 0,
+        skip_connection=config.skip_connection,
     )
 
 
@@ -142,7 +144,8 @@ def _step(
     inputs = carry.inputs + context_input + module.visit_input(row.visit)
     hidden, cell = module.recur(inputs, carry.hidden, carry.cell)
     slot = slots[row.head]
-    logits = head_logits(kernel, bias, hidden, slot)
+    read = jnp.concatenate([hidden, inputs], -1) if config.skip_connection else hidden
+    logits = head_logits(kernel, bias, read, slot)
     if module.attention is not None and carry.anchors is not None:
         pointed, keys = module.attention.read(carry.anchors, row.nodes)
         pointing = module.attention.logits(keys, hidden, row)
