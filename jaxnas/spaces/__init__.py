@@ -12,6 +12,8 @@ from jaxnas.spaces.nasbench201 import nasbench201
 from jaxnas.spaces.parts import branch, loop, optional, sequence, within
 from jaxnas.spaces.ranking import rank, unrank
 from jaxnas.spaces.shufflenas import shufflenas
+from jaxnas.spaces.small_images import SmallImageOptions, small_images
+from jaxnas.spaces.text import TextOptions, text
 from jaxnas.spaces.unroll import Unrolled, unroll
 from jaxnas.spaces.walks import Walk
 
@@ -20,7 +22,9 @@ __all__ = [
     "Decision",
     "END",
     "SearchSpace",
+    "SmallImageOptions",
     "SpaceError",
+    "TextOptions",
     "Unrolled",
     "Walk",
     "branch",
@@ -35,6 +39,8 @@ __all__ = [
     "rank",
     "sequence",
     "shufflenas",
+    "small_images",
+    "text",
     "unrank",
     "unroll",
     "within",
