@@ -49,6 +49,14 @@ def quick_compilation():
     optimise_little(before)
 
 
+@pytest.fixture(scope="module")
+def exact(quick_compilation):
+    """Double precision, and quick compilation, for a module of tests."""
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
+
+
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
     """A whole search on a very small configuration, run once for all tests."""

@@ -20,6 +20,7 @@ def reference(
     context_size=0,
     visit_inputs=True,
     skip_connection=False,
+    layers=1,
 ):
     """Log-probability, entropy and probabilities `[T, A]` of one architecture `[T]`."""
     params = _to_numpy(params)
@@ -35,6 +36,7 @@ def reference(
 
     x, h = params["start"], np.zeros(params["kernel"].shape[1] // 4)
     c = np.zeros_like(h)
+    upper = [(np.zeros_like(h), np.zeros_like(h)) for _ in range(layers - 1)]
     name, visits = space.start, {}
     log_prob, entropy = 0.0, 0.0
     table = np.zeros((space.max_length, space.max_actions))
@@ -48,8 +50,12 @@ def reference(
         if visit_inputs and "visits" in params:
             read = read + params["visits"][visits[name] - 1]
         h, c = _lstm(params["kernel"], read, h, c)
+        top = h
+        for layer, state in enumerate(upper):
+            upper[layer] = _lstm(params["upper"][layer], top, *state)
+            top = upper[layer][0]
         skipped = read if skip_connection else read[:0]
-        logits = _logits(params, decision, head, h, anchors, skipped)
+        logits = _logits(params, decision, head, top, anchors, skipped)
         if temperature is not None:
             logits = logits / temperature
         if tanh_constant is not None:
@@ -65,7 +71,7 @@ def reference(
         if _points(decision) and decision.points_at[action] is not None:
             x = x + anchors[decision.points_at[action]]
         if decision.node is not None:
-            anchors[decision.node] = h
+            anchors[decision.node] = top
         name = targets[action]
     return log_prob, entropy, table
 

@@ -1,7 +1,26 @@
 """What architectures are worth: functions from architectures `[N, T]` to rewards `[N]`."""
 
+from jaxnas.evaluators.child_model import Batches, ChildModel
+from jaxnas.evaluators.child_training import ChildState
+from jaxnas.evaluators.chunks import children_within, in_chunks
+from jaxnas.evaluators.halving import Rung, successive_halving
+from jaxnas.evaluators.image_batches import ImageBatches
+from jaxnas.evaluators.population import Population
 from jaxnas.evaluators.shared import shared
 from jaxnas.evaluators.tabular import tabular
 from jaxnas.spaces import rank
 
-__all__ = ["rank", "shared", "tabular"]
+__all__ = [
+    "Batches",
+    "ChildModel",
+    "ChildState",
+    "ImageBatches",
+    "Population",
+    "Rung",
+    "children_within",
+    "in_chunks",
+    "rank",
+    "shared",
+    "successive_halving",
+    "tabular",
+]

@@ -9,6 +9,7 @@ from jaxnas.spaces.errors import SpaceError
 from jaxnas.spaces.graph import END, Decision, SearchSpace
 from jaxnas.spaces.mobilenet import mobilenet
 from jaxnas.spaces.nasbench201 import nasbench201
+from jaxnas.spaces.nasrl_conv import nasrl_conv
 from jaxnas.spaces.parts import branch, loop, optional, sequence, within
 from jaxnas.spaces.ranking import rank, unrank
 from jaxnas.spaces.shufflenas import shufflenas
@@ -35,6 +36,7 @@ __all__ = [
     "loop",
     "mobilenet",
     "nasbench201",
+    "nasrl_conv",
     "optional",
     "rank",
     "sequence",

@@ -10,6 +10,7 @@ from jaxnas.spaces.enas_micro import enas_micro
 from jaxnas.spaces.graph import SearchSpace
 from jaxnas.spaces.mobilenet import mobilenet
 from jaxnas.spaces.nasbench201 import nasbench201
+from jaxnas.spaces.nasrl_conv import nasrl_conv
 from jaxnas.spaces.shufflenas import shufflenas
 
 READY: Mapping[str, Callable[[], SearchSpace]] = {
@@ -18,6 +19,7 @@ READY: Mapping[str, Callable[[], SearchSpace]] = {
     "enas_micro": enas_micro,
     "mobilenet": mobilenet,
     "nasbench201": nasbench201,
+    "nasrl_conv": nasrl_conv,
     "shufflenas": shufflenas,
 }
 """Makes each ready space at the size of its paper."""

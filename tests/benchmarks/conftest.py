@@ -13,13 +13,3 @@ def _benchmarks_on_the_path():
     sys.path.insert(0, BENCHMARKS)
     yield
     sys.path.remove(BENCHMARKS)
-
-
-@pytest.fixture(scope="module")
-def exact(quick_compilation):
-    """Double precision, compiled with little optimisation."""
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", False)

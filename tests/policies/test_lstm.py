@@ -31,6 +31,7 @@ OPTIONS = (
     {"context_size": 3},
     {"visit_inputs": False},
     {"skip_connection": True},
+    {"layers": 2},
 )
 
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from jaxnas.config import Config
+from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime import RunFolder
 from jaxnas.runtime.configs import config_names, config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
@@ -16,6 +17,8 @@ SHIPPED = [
     "enas_macro_cifar10",
     "enas_micro_cifar10",
     "nasbench201_cifar10",
+    "nasrl_conv_cifar10",
+    "nasrl_conv_digits",
     "shufflenas_cifar10",
     "shufflenas_digits",
 ]
@@ -36,7 +39,7 @@ def test_every_config_says_what_it_is(name):
 @pytest.mark.parametrize("name", [n + v for n in config_names() for v in ("", ":smoke")])
 def test_every_config_survives_json(name):
     config = load_config(name)
-    assert from_values(dataclasses.asdict(config)) == config
+    assert from_values(dataclasses.asdict(config), type(config)) == config
     stored = json.loads(json.dumps(dataclasses.asdict(config)))
     assert config_of_run(stored | {"data_digest": "0"}) == config
 
@@ -44,6 +47,12 @@ def test_every_config_survives_json(name):
 @pytest.mark.parametrize("name", config_names())
 def test_smoke_variants_are_smaller_and_their_networks_fit_their_data(name):
     whole, smoke = load_config(name), load_config(f"{name}:smoke")
+    if isinstance(whole, PopulationConfig):
+        assert smoke.search.samples < whole.search.samples
+        assert smoke.final.epochs <= 2 < whole.final.epochs
+        children = [c.children.build((8, 8, 1), 10).space for c in (smoke, whole)]
+        assert children[0].count() < children[1].count()
+        return
     assert smoke.search.epochs == smoke.train.epochs == 1 < whole.search.epochs
     shape = (8, 8, 1) if "digits" in name else (32, 32, 3)
     network = smoke.network.build(shape, 10)

@@ -18,6 +18,7 @@ from jaxnas.spaces import (
     loop,
     mobilenet,
     nasbench201,
+    nasrl_conv,
     optional,
     shufflenas,
 )
@@ -48,5 +49,6 @@ SPACES = {
     "iterative": Sizes(iterative(8), iterative(2)),
     "mobilenet": Sizes(mobilenet(), mobilenet(2, AB)),
     "nasbench201": Sizes(nasbench201(), nasbench201()),
+    "nasrl_conv": Sizes(nasrl_conv(), nasrl_conv(2, heights=(1, 3), widths=(3,), filters=(4, 8))),
     "shufflenas": Sizes(shufflenas(), shufflenas(2, AB)),
 }

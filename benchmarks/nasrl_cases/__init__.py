@@ -1,0 +1,1 @@
+"""The parts of `nasrl.py`: children trained from scratch, and searches among them."""

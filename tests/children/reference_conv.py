@@ -1,0 +1,67 @@
+"""NAS-RL's convolutional children written a second time: one pixel at a time, in NumPy.
+
+It reads the choices of the space by name, not codes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def logits(settings, parameters, architecture, images):
+    """The logits `[B, K]` of one child on images `[B, H, W, C]`."""
+    decisions = (decision.name for decision in settings.space.decisions)
+    choices = {name: a for name, a in zip(decisions, architecture, strict=True) if a >= 0}
+    layers, outputs, read = parameters["layers"], [], set()
+    depth = sum(f"layer_{i}/height" in choices for i in range(settings.layers))
+    for i in range(depth):
+        sources = [j for j in range(i) if choices.get(f"layer_{i}/skip_layer_{j}", 0)]
+        read |= set(sources)
+        x = beside([outputs[j] for j in sources]) if sources else images
+        height = settings.heights[choices[f"layer_{i}/height"]]
+        width = settings.widths[choices[f"layer_{i}/width"]]
+        filters = settings.filters[choices[f"layer_{i}/filters"]]
+        strides = [1, 1]
+        if settings.strides is not None:
+            sides = ("height", "width")
+            strides = [settings.strides[choices[f"layer_{i}/stride_{side}"]] for side in sides]
+        top = (max(settings.heights) - height) // 2
+        left = (max(settings.widths) - width) // 2
+        kernel = np.asarray(layers["kernel"])[i, :filters]
+        kernel = kernel[:, top : top + height, left : left + width, : x.shape[-1]]
+        z = convolve(x, kernel, strides)
+        z = (z - z.mean((0, 1, 2))) / np.sqrt(z.var((0, 1, 2)) + 1e-5)
+        scale, bias = (np.asarray(layers[name])[i, :filters] for name in ("scale", "bias"))
+        outputs.append(np.maximum(z * scale + bias, 0))
+    rows = np.asarray(parameters["head"]["kernel"]).reshape(settings.layers, -1, 10)
+    total = np.asarray(parameters["head"]["bias"])
+    for i, output in enumerate(outputs):
+        if i not in read:
+            total = total + output.mean((1, 2)) @ rows[i, : output.shape[-1]]
+    return total
+
+
+def beside(parts):
+    """Concatenated channels; smaller maps are filled up with zeros below and to the right."""
+    sizes = [max(p.shape[k] for p in parts) for k in (1, 2)]
+    return np.concatenate(
+        [
+            np.pad(p, [(0, 0), (0, sizes[0] - p.shape[1]), (0, sizes[1] - p.shape[2]), (0, 0)])
+            for p in parts
+        ],
+        axis=-1,
+    )
+
+
+def convolve(x, kernel, strides):
+    """`[B, H, W, C]` with filters `[F, h, w, C]`, the image surrounded by zeros."""
+    height, width = kernel.shape[1:3]
+    around = [(0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)]
+    padded = np.pad(x, around)
+    rows, columns = (range(0, x.shape[k + 1], strides[k]) for k in (0, 1))
+    z = np.zeros((len(x), len(rows), len(columns), len(kernel)))
+    for a, i in enumerate(rows):
+        for b, j in enumerate(columns):
+            patch = padded[:, i : i + height, j : j + width]
+            z[:, a, b] = np.einsum("bhwc,fhwc->bf", patch, kernel)
+    return z
