@@ -1,5 +1,14 @@
 """Models of children that are trained from scratch: one program for all children of a space."""
 
+from jaxnas.children import towers
 from jaxnas.children.nasrl_conv import NasRLConv, nasrl_conv
+from jaxnas.children.small_images import SmallImageChildren
+from jaxnas.children.text import TextChildren
 
-__all__ = ["NasRLConv", "nasrl_conv"]
+__all__ = [
+    "NasRLConv",
+    "SmallImageChildren",
+    "TextChildren",
+    "nasrl_conv",
+    "towers",
+]
