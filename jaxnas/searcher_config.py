@@ -23,6 +23,9 @@ class SearcherConfig:
       entropy_target: in nats, where the bonus stops, for `reinforce`.
       baseline_decay: of the moving average, for `reinforce`.
       hidden: units of the policy's LSTM.
+      layers: of the policy's LSTM.
+      accumulate: the policy is updated by the mean of so many gradients, one from each batch of
+        rewards: those of several replicas of the controller (Zoph & Le).
       temperature: divides the policy's logits; `None` for none.
       tanh_constant: bounds the policy's logits; `None` for none.
       share_heads: whether decisions of one group share their head, as in ENAS.
@@ -46,6 +49,8 @@ class SearcherConfig:
     entropy_target: float = 4.0
     baseline_decay: float = 0.9
     hidden: int = 64
+    layers: int = 1
+    accumulate: int = 1
     temperature: float | None = None
     tanh_constant: float | None = None
     share_heads: bool = False
@@ -70,4 +75,4 @@ class SearcherConfig:
         real("searcher", self, 1e-6, 0.999999, "skip_target")
         real("searcher", self, 0, math.inf, "entropy_weight", "entropy_target")
         real("searcher", self, 0, 1, "baseline_decay")
-        whole("searcher", self, 1, "hidden", "population")
+        whole("searcher", self, 1, "hidden", "layers", "accumulate", "population")

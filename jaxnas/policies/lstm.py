@@ -40,6 +40,7 @@ def lstm(
     initial_bias: Mapping[str, Sequence[float]] | None = None,
     fixed_bias: Mapping[str, Sequence[float]] | None = None,
     skip_connection: bool = False,
+    layers: int = 1,
 ) -> Policy:
     """Makes an LSTM policy over the walks of `space`.
 
@@ -70,6 +71,7 @@ def lstm(
       fixed_bias: by decision, what is added to the bounded logits of its actions for good.
       skip_connection: whether the heads read the input of the LSTM too, past it, so that which
         action is good whatever came before is easy to learn (Wong et al. 2018, arXiv:1803.02780).
+      layers: of the LSTM, each of `hidden` units (Zoph & Le: 2 of 35 units).
 
     Returns:
       A `Policy` whose parameters are a nested dict of arrays. Equal arguments give functions that
@@ -99,6 +101,7 @@ def lstm(
         initial_bias=_as_biases(initial_bias),
         fixed_bias=_as_biases(fixed_bias),
         skip_connection=skip_connection,
+        layers=layers,
     )
     _check(config)
     return _make(config)
@@ -109,7 +112,7 @@ def _as_biases(given: Mapping[str, Sequence[float]] | None) -> Biases:
 
 
 def _check(config: LSTMConfig) -> None:
-    for name in ("hidden", "embedding"):
+    for name in ("hidden", "embedding", "layers"):
         if getattr(config, name) < 1:
             raise ValueError(f"{name!r} is {getattr(config, name)}; it must be >= 1.")
     for name in ("temperature", "tanh_constant", "operation_tanh_constant"):

@@ -12,12 +12,16 @@ from flax import nnx
 from jaxnas.policies.attention import AnchorAttention, zeros
 from jaxnas.policies.tables import Array
 
+Upper = tuple[tuple[jax.Array, jax.Array], ...]
+"""The states `(hidden, cell)` of the layers above the lowest one."""
+
 
 class LSTMModule(nnx.Module):
-    """A one-layer LSTM with an output head and an embedding table for each kind of decision.
+    """An LSTM with an output head and an embedding table for each kind of decision.
 
     `G` heads, `A` actions, `E` embedding size, `H` hidden size, `C` context size, `R` visits that
-    are told apart. The LSTM has no bias (ENAS). A new module holds zeros; `randomize` draws the
+    are told apart; one layer, and others above it that read the one below. The LSTM has no bias
+    (ENAS). A new module holds zeros; `randomize` draws the
     weights.
     """
 
@@ -32,11 +36,13 @@ class LSTMModule(nnx.Module):
         context_size: int,
         num_visits: int = 0,
         skip_connection: bool = False,
+        layers: int = 1,
     ):
         """Makes all weights, as zeros."""
         self.start = zeros(embedding)
         self.embeddings = zeros(num_heads, num_actions, embedding)
         self.kernel = zeros(embedding + hidden, 4 * hidden)
+        self.upper = zeros(layers - 1, 2 * hidden, 4 * hidden) if layers > 1 else None
         read = hidden + embedding if skip_connection else hidden
         self.head_kernel = zeros(num_heads, read, num_actions)
         self.head_bias = zeros(num_heads, num_actions)
@@ -64,11 +70,25 @@ class LSTMModule(nnx.Module):
     def recur(
         self, inputs: jax.Array, hidden: jax.Array, cell: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """One step of the LSTM: the next `(hidden, cell)`, each `[N, H]`."""
-        gates = jnp.concatenate([inputs, hidden], axis=-1) @ self.kernel[...]
-        i, f, o, g = jnp.split(gates, 4, axis=-1)
-        cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
-        return jax.nn.sigmoid(o) * jnp.tanh(cell), cell
+        """One step of the lowest layer: the next `(hidden, cell)`, each `[N, H]`."""
+        return _recur(self.kernel[...], inputs, hidden, cell)
+
+    def climb(self, hidden: jax.Array, states: Upper) -> tuple[jax.Array, Upper]:
+        """One step of the layers above: the hidden state `[N, H]` of the highest, all states."""
+        if self.upper is None:
+            return hidden, states
+        new = []
+        for kernel, state in zip(self.upper[...], states, strict=True):
+            hidden, cell = _recur(kernel, hidden, *state)
+            new.append((hidden, cell))
+        return hidden, tuple(new)
+
+
+def _recur(kernel: jax.Array, inputs: jax.Array, hidden: jax.Array, cell: jax.Array):
+    gates = jnp.concatenate([inputs, hidden], axis=-1) @ kernel
+    i, f, o, g = jnp.split(gates, 4, axis=-1)
+    cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(cell), cell
 
 
 def randomize(params: Any, key: jax.Array, scale: float, head_scale: float) -> Any:

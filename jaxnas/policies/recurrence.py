@@ -14,7 +14,7 @@ from flax import nnx
 
 from jaxnas.policies import attention, categorical
 from jaxnas.policies.base import Params, check_context
-from jaxnas.policies.lstm_module import LSTMModule, embed, head_logits
+from jaxnas.policies.lstm_module import LSTMModule, Upper, embed, head_logits
 from jaxnas.policies.tables import Biases, Rows, Tables, make_tables
 from jaxnas.spaces import SearchSpace
 
@@ -37,6 +37,7 @@ class LSTMConfig:
     initial_bias: Biases = ()
     fixed_bias: Biases = ()
     skip_connection: bool = False
+    layers: int = 1
 
     @property
     def tables(self) -> Tables:
@@ -49,6 +50,7 @@ class _Carry(NamedTuple):
     inputs: jax.Array  # [N, E]
     hidden: jax.Array  # [N, H]
     cell: jax.Array  # [N, H]
+    upper: Upper
     anchors: jax.Array | None  # [K + 1, N, 2 H]
 
 
@@ -72,6 +74,7 @@ def make_module(config: LSTMConfig) -> LSTMModule:
         context_size=config.context_size,
         num_visits=config.tables.num_visits if config.visit_inputs else 0,
         skip_connection=config.skip_connection,
+        layers=config.layers,
     )
 
 
@@ -125,7 +128,8 @@ def _first(config: LSTMConfig, module: LSTMModule, num: int) -> _Carry:
     inputs = module.first_input(num)
     zeros = jnp.zeros((num, config.hidden), inputs.dtype)
     anchors = None if module.attention is None else module.attention.initial(num)
-    return _Carry(jnp.zeros((num,), jnp.int32), inputs, zeros, zeros, anchors)
+    upper = ((zeros, zeros),) * (config.layers - 1)
+    return _Carry(jnp.zeros((num,), jnp.int32), inputs, zeros, zeros, upper, anchors)
 
 
 def _step(
@@ -143,12 +147,13 @@ def _step(
     kernel, bias, embeddings = weights
     inputs = carry.inputs + context_input + module.visit_input(row.visit)
     hidden, cell = module.recur(inputs, carry.hidden, carry.cell)
+    top, upper = module.climb(hidden, carry.upper)
     slot = slots[row.head]
-    read = jnp.concatenate([hidden, inputs], -1) if config.skip_connection else hidden
+    read = jnp.concatenate([top, inputs], -1) if config.skip_connection else top
     logits = head_logits(kernel, bias, read, slot)
     if module.attention is not None and carry.anchors is not None:
         pointed, keys = module.attention.read(carry.anchors, row.nodes)
-        pointing = module.attention.logits(keys, hidden, row)
+        pointing = module.attention.logits(keys, top, row)
         logits = jnp.where(row.pointing[..., None], pointing, logits)
     log_probs = categorical.open_log_softmax(_squash(config, logits, row), row.is_open)
     action = choose(choice, log_probs, row.is_open)
@@ -157,9 +162,9 @@ def _step(
     anchors = carry.anchors
     if module.attention is not None and anchors is not None:
         inputs = inputs + attention.chosen(pointed, action, row)
-        anchors = module.attention.write(anchors, row.made, hidden)
+        anchors = module.attention.write(anchors, row.made, top)
     state = _next_state(config.tables, carry.state, action, counts)
-    carry = _Carry(state, inputs, hidden, cell, anchors)
+    carry = _Carry(state, inputs, hidden, cell, upper, anchors)
     return carry, _account(action, counts, log_probs, row.is_open)
 
 

@@ -44,6 +44,7 @@ def make_searcher(space: SearchSpace, config: SearcherConfig) -> Searcher:
     policy = lstm(
         space,
         hidden=config.hidden,
+        layers=config.layers,
         temperature=config.temperature,
         tanh_constant=config.tanh_constant,
         operation_tanh_constant=config.operation_tanh_constant,
@@ -53,7 +54,7 @@ def make_searcher(space: SearchSpace, config: SearcherConfig) -> Searcher:
     # No memory: with shared weights, what an evaluation says does not hold for good.
     return searchers.reinforce(
         policy,
-        optax.adam(config.learning_rate, b1=config.adam_b1, eps=config.adam_epsilon),
+        _policy_optimizer(config),
         entropy_weight=config.entropy_weight,
         entropy_target=config.entropy_target,
         baseline_decay=config.baseline_decay,
@@ -64,6 +65,15 @@ def make_searcher(space: SearchSpace, config: SearcherConfig) -> Searcher:
         skip_target=config.skip_target,
         memory=0,
     )
+
+
+# One object per recipe: it is a static argument of compiled programs.
+@functools.lru_cache(maxsize=64)
+def _policy_optimizer(config: SearcherConfig) -> optax.GradientTransformation:
+    adam = optax.adam(config.learning_rate, b1=config.adam_b1, eps=config.adam_epsilon)
+    if config.accumulate == 1:
+        return adam
+    return optax.MultiSteps(adam, config.accumulate).gradient_transformation()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
