@@ -19,6 +19,7 @@ def reference(
     share_heads=False,
     context_size=0,
     visit_inputs=True,
+    skip_connection=False,
     layers=1,
 ):
     """Log-probability, entropy and probabilities `[T, A]` of one architecture `[T]`."""
@@ -33,7 +34,7 @@ def reference(
         for i, node in enumerate(space.nodes):
             anchors[node] = params["attention"]["initial_anchors"][i]
 
-    x, h = params["start"], np.zeros(params["head_kernel"].shape[1])
+    x, h = params["start"], np.zeros(params["kernel"].shape[1] // 4)
     c = np.zeros_like(h)
     upper = [(np.zeros_like(h), np.zeros_like(h)) for _ in range(layers - 1)]
     name, visits = space.start, {}
@@ -53,7 +54,8 @@ def reference(
         for layer, state in enumerate(upper):
             upper[layer] = _lstm(params["upper"][layer], top, *state)
             top = upper[layer][0]
-        logits = _logits(params, decision, head, top, anchors)
+        skipped = read if skip_connection else read[:0]
+        logits = _logits(params, decision, head, top, anchors, skipped)
         if temperature is not None:
             logits = logits / temperature
         if tanh_constant is not None:
@@ -94,10 +96,11 @@ def _points(decision):
     return any(node is not None for node in decision.points_at or ())
 
 
-def _logits(params, decision, head, h, anchors):
+def _logits(params, decision, head, h, anchors, skipped):
     num = len(decision.actions)
     if not _points(decision):
-        return h @ params["head_kernel"][head][:, :num] + params["head_bias"][head][:num]
+        read = np.concatenate([h, skipped])
+        return read @ params["head_kernel"][head][:, :num] + params["head_bias"][head][:num]
     w = params["attention"]
     of = {
         node: w["vector"] @ np.tanh(anchors[node] @ w["anchor_kernel"] + h @ w["query_kernel"])

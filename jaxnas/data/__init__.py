@@ -1,4 +1,4 @@
-"""What children learn from: labelled images and text, their batches and augmentation."""
+"""What children learn from: labelled images and texts, their batches, their augmentation."""
 
 from jaxnas.data.augment import NO_AUGMENTATION, Augmentation, augment
 from jaxnas.data.batches import (
@@ -10,15 +10,28 @@ from jaxnas.data.batches import (
     slice_batch,
 )
 from jaxnas.data.dataset import Dataset, from_arrays, from_data
+from jaxnas.data.embedding_table import EmbeddingTable, load_embeddings
 from jaxnas.data.errors import DataError
+from jaxnas.data.labelled_text import LabelledTexts, load_task, load_texts
 from jaxnas.data.load import load
 from jaxnas.data.text import Text, load_text
 from jaxnas.data.text_batches import Streams, TextBatches, make_streams, text_batches
+from jaxnas.data.vocabulary import (
+    HashVocabulary,
+    LearnedVocabulary,
+    learn_vocabulary,
+    number_tokens,
+    tokenize,
+)
 
 __all__ = [
     "Augmentation",
     "DataError",
     "Dataset",
+    "EmbeddingTable",
+    "HashVocabulary",
+    "LabelledTexts",
+    "LearnedVocabulary",
     "NO_AUGMENTATION",
     "Streams",
     "Text",
@@ -30,10 +43,16 @@ __all__ = [
     "from_arrays",
     "from_data",
     "gather",
+    "learn_vocabulary",
     "load",
+    "load_embeddings",
+    "load_task",
     "load_text",
+    "load_texts",
     "make_streams",
     "normalize",
+    "number_tokens",
     "slice_batch",
     "text_batches",
+    "tokenize",
 ]

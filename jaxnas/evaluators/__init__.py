@@ -5,9 +5,12 @@ from jaxnas.evaluators.child_training import ChildState
 from jaxnas.evaluators.chunks import children_within, in_chunks
 from jaxnas.evaluators.halving import Rung, successive_halving
 from jaxnas.evaluators.image_batches import ImageBatches
+from jaxnas.evaluators.lengths import run_lengths
 from jaxnas.evaluators.population import Population
 from jaxnas.evaluators.shared import shared
 from jaxnas.evaluators.tabular import tabular
+from jaxnas.evaluators.text_batches import TextBatch, TextBatches, TextData
+from jaxnas.evaluators.text_data import text_data
 from jaxnas.spaces import rank
 
 __all__ = [
@@ -17,10 +20,15 @@ __all__ = [
     "ImageBatches",
     "Population",
     "Rung",
+    "TextBatch",
+    "TextBatches",
+    "TextData",
     "children_within",
     "in_chunks",
     "rank",
+    "run_lengths",
     "shared",
     "successive_halving",
     "tabular",
+    "text_data",
 ]

@@ -5,6 +5,7 @@ from jaxnas.policies.enas_bias import enas_bias
 from jaxnas.policies.instance import InstancePolicy, instance
 from jaxnas.policies.lstm import lstm
 from jaxnas.policies.masked import masked
+from jaxnas.policies.tasks import new_task, with_tasks
 from jaxnas.policies.uniform import uniform
 
 __all__ = [
@@ -16,5 +17,7 @@ __all__ = [
     "instance",
     "lstm",
     "masked",
+    "new_task",
     "uniform",
+    "with_tasks",
 ]

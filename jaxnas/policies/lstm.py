@@ -39,6 +39,7 @@ def lstm(
     operation_tanh_constant: float | None = None,
     initial_bias: Mapping[str, Sequence[float]] | None = None,
     fixed_bias: Mapping[str, Sequence[float]] | None = None,
+    skip_connection: bool = False,
     layers: int = 1,
 ) -> Policy:
     """Makes an LSTM policy over the walks of `space`.
@@ -68,6 +69,8 @@ def lstm(
       initial_bias: by decision, the first value of the learned bias of each of its actions, which
         is 0 otherwise. Decisions that share a head share it.
       fixed_bias: by decision, what is added to the bounded logits of its actions for good.
+      skip_connection: whether the heads read the input of the LSTM too, past it, so that which
+        action is good whatever came before is easy to learn (Wong et al. 2018, arXiv:1803.02780).
       layers: of the LSTM, each of `hidden` units (Zoph & Le: 2 of 35 units).
 
     Returns:
@@ -97,6 +100,7 @@ def lstm(
         operation_tanh_constant=operation_tanh_constant,
         initial_bias=_as_biases(initial_bias),
         fixed_bias=_as_biases(fixed_bias),
+        skip_connection=skip_connection,
         layers=layers,
     )
     _check(config)

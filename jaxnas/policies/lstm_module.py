@@ -33,6 +33,7 @@ class LSTMModule(nnx.Module):
         hidden: int,
         context_size: int,
         num_visits: int = 0,
+        skip_connection: bool = False,
         layers: int = 1,
     ):
         """Makes all weights, as zeros."""
@@ -40,30 +41,26 @@ class LSTMModule(nnx.Module):
         self.embeddings = zeros(num_heads, num_actions, embedding)
         self.kernel = zeros(embedding + hidden, 4 * hidden)
         self.upper = zeros(layers - 1, 2 * hidden, 4 * hidden) if layers > 1 else None
-        self.head_kernel = zeros(num_heads, hidden, num_actions)
+        read = hidden + embedding if skip_connection else hidden
+        self.head_kernel = zeros(num_heads, read, num_actions)
         self.head_bias = zeros(num_heads, num_actions)
         self.context_kernel = zeros(context_size, embedding) if context_size else None
         self.visits = zeros(num_visits, embedding) if num_visits else None
         self.attention = AnchorAttention(num_nodes, hidden) if num_nodes else None
 
-    def first_gates(self, num: int) -> jax.Array:
-        """What the input of the first step adds to the gates, `[N, 4 H]`."""
-        gates = self.to_gates(self.start[...][None])
-        return jnp.broadcast_to(gates, (num, gates.shape[-1]))
-
     def to_gates(self, inputs: jax.Array) -> jax.Array:
         """What inputs `[..., E]` of the LSTM add to its gates, `[..., 4 H]`."""
         return inputs @ self.kernel[...][: inputs.shape[-1]]
 
-    def constant_gates(self, context: jax.Array | None) -> jax.Array | float:
-        """What the context `[N, C]` adds to the gates of every step: `[N, 4 H]`."""
+    def project(self, context: jax.Array | None) -> jax.Array | None:
+        """What the context `[N, C]` adds to the input of every step: `[N, E]`."""
         if self.context_kernel is None or context is None:
-            return 0.0
-        return self.to_gates(context @ self.context_kernel[...])
+            return None
+        return context @ self.context_kernel[...]
 
-    def visit_gates(self) -> jax.Array | None:
-        """What the number of the visit adds to the gates: `[R, 4 H]`."""
-        return None if self.visits is None else self.to_gates(self.visits[...])
+    def visit_inputs(self) -> jax.Array | None:
+        """What the number of the visit adds to the input: `[R, E]`."""
+        return None if self.visits is None else self.visits[...]
 
     def recur(
         self, gates: jax.Array, hidden: jax.Array | None, cell: jax.Array | None
@@ -127,7 +124,7 @@ def head_logits(
     """The logits `[N, A]` of the head in `slot`, among the `M` heads of this step.
 
     Args:
-      kernel: `[M, H, A]`.
+      kernel: `[M, H, A]`; with a skip connection `H` is the size of both that are read.
       bias: `[M, A]`.
       hidden: `[N, H]`.
       slot: `int32 [N]` or `[]`, which of the heads to use.

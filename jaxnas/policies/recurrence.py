@@ -40,6 +40,7 @@ class LSTMConfig:
     operation_tanh_constant: float | None = None
     initial_bias: Biases = ()
     fixed_bias: Biases = ()
+    skip_connection: bool = False
     layers: int = 1
 
     @property
@@ -50,7 +51,7 @@ class LSTMConfig:
 
 class _Carry(NamedTuple):
     state: jax.Array  # int32 [N]; of use only where the space is not a path
-    gates: jax.Array  # [N, 4 H], what the next input adds to the gates
+    coming: jax.Array  # [N, 4 H], what the next input adds to the gates; or that input, [N, E]
     hidden: jax.Array | None  # [N, H]; none before the first step
     cell: jax.Array | None  # [N, H]
     upper: Upper
@@ -93,6 +94,7 @@ def make_module(config: LSTMConfig) -> LSTMModule:
         hidden=config.hidden,
         context_size=config.context_size,
         num_visits=config.tables.num_visits if config.visit_inputs else 0,
+        skip_connection=config.skip_connection,
         layers=config.layers,
     )
 
@@ -154,7 +156,7 @@ def _scanned(recurrence: _Recurrence, heads: _Heads, first: _Carry, choices, cho
     """The steps as one loop."""
     tables = recurrence.config.tables
     rows = jax.tree.map(jnp.asarray, tables.rows)
-    zeros = jnp.zeros_like(first.gates[:, : recurrence.config.hidden])
+    zeros = jnp.zeros((len(first.coming), recurrence.config.hidden), first.coming.dtype)
 
     def step(carry: _Carry, inputs) -> tuple[_Carry, _Taken]:
         here, slots, row, choice = inputs
@@ -172,10 +174,13 @@ class _Recurrence:
 
     def __init__(self, config: LSTMConfig, module: LSTMModule, context: Any):
         self.config, self.module = config, module
-        self.constant = module.constant_gates(context)
-        self.visits = module.visit_gates()
+        # Where heads read no inputs, what these add to the gates is computed once.
+        constant, visits = module.project(context), module.visit_inputs()
+        self.constant = 0.0 if constant is None else self._coming(constant)
+        self.visits = None if visits is None else self._coming(visits)
         # Where a step has one head, its embeddings go through the kernel for all walks at once.
-        self.projected = config.tables.path and module.attention is None
+        one_head = config.tables.path and module.attention is None
+        self.projected = one_head and not config.skip_connection
 
     def heads(self) -> _Heads:
         """The heads of all steps, `[T, M, ...]`."""
@@ -190,20 +195,27 @@ class _Recurrence:
         """What `num` walks start with."""
         attention = self.module.attention
         anchors = None if attention is None else attention.initial(num)
-        gates = self.module.first_gates(num)
-        zeros = jnp.zeros((num, self.config.hidden), gates.dtype)
+        coming = self._coming(self.module.start[...][None])
+        coming = jnp.broadcast_to(coming, (num, coming.shape[-1]))
+        zeros = jnp.zeros((num, self.config.hidden), coming.dtype)
         upper = ((zeros, zeros),) * (self.config.layers - 1)
-        return _Carry(jnp.zeros((num,), jnp.int32), gates, None, None, upper, anchors)
+        return _Carry(jnp.zeros((num,), jnp.int32), coming, None, None, upper, anchors)
+
+    def _coming(self, inputs: jax.Array) -> jax.Array:
+        """What steps hand on of the next input `[..., E]`."""
+        return inputs if self.config.skip_connection else self.module.to_gates(inputs)
 
     def step(
         self, heads: _Heads, slot: Any, row: Rows, carry: _Carry, choose: Choose, choice: Any
     ) -> tuple[_Carry, _Taken]:
         """One decision of every walk: `LSTM -> logits -> action -> next input`."""
-        module, anchors = self.module, carry.anchors
-        gates = carry.gates + self.constant + self._visit(row.visit)
+        module, anchors, skip = self.module, carry.anchors, self.config.skip_connection
+        came = carry.coming + self.constant + self._visit(row.visit)
+        gates = module.to_gates(came) if skip else came
         hidden, cell = module.recur(gates, carry.hidden, carry.cell)
         top, upper = module.climb(hidden, carry.upper)
-        logits = head_logits(heads.kernel, heads.bias, top, slot)
+        read = jnp.concatenate([top, came], -1) if skip else top
+        logits = head_logits(heads.kernel, heads.bias, read, slot)
         if module.attention is not None and anchors is not None:
             pointed, keys = module.attention.read(anchors, row.nodes)
             pointing = module.attention.logits(keys, top, row)
@@ -211,13 +223,13 @@ class _Recurrence:
         log_probs = categorical.open_log_softmax(_squash(self.config, logits, row), row.is_open)
         action = choose(choice, log_probs, row.is_open)
         counts = (carry.state >= 0) & (action >= 0)
-        gates = embed(heads.embeddings, slot, action)
+        coming = embed(heads.embeddings, slot, action)
         if module.attention is not None and anchors is not None:
-            gates = gates + attention.chosen(pointed, action, row)
+            coming = coming + attention.chosen(pointed, action, row)
             anchors = module.attention.write(anchors, row.made, top)
-        gates = gates if self.projected else module.to_gates(gates)
+        coming = coming if self.projected else self._coming(coming)
         state = _next_state(self.config.tables, carry.state, action, counts)
-        carry = _Carry(state, gates, hidden, cell, upper, anchors)
+        carry = _Carry(state, coming, hidden, cell, upper, anchors)
         return carry, _Taken(action, log_probs, row.is_open, counts)
 
     def _visit(self, visit: Any) -> jax.Array | float:

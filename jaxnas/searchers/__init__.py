@@ -3,6 +3,7 @@
 from jaxnas.searchers.base import Searcher
 from jaxnas.searchers.evolution import EvolutionState, evolution
 from jaxnas.searchers.mutation import mutate
+from jaxnas.searchers.ppo import PPOSettings, PPOState, ppo, transfer, transfer_optimizer
 from jaxnas.searchers.random import RandomState, random
 from jaxnas.searchers.reinforce import reinforce
 from jaxnas.searchers.reinforce_state import ReinforceSettings, ReinforceState
@@ -12,6 +13,8 @@ from jaxnas.searchers.run import History, run
 __all__ = [
     "EvolutionState",
     "History",
+    "PPOSettings",
+    "PPOState",
     "RandomState",
     "ReinforceSettings",
     "ReinforceState",
@@ -19,7 +22,10 @@ __all__ = [
     "Searcher",
     "evolution",
     "mutate",
+    "ppo",
     "random",
     "reinforce",
     "run",
+    "transfer",
+    "transfer_optimizer",
 ]

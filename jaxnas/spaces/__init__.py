@@ -14,6 +14,8 @@ from jaxnas.spaces.parts import branch, loop, optional, sequence, within
 from jaxnas.spaces.ranking import rank, unrank
 from jaxnas.spaces.recurrent import recurrent
 from jaxnas.spaces.shufflenas import shufflenas
+from jaxnas.spaces.small_images import SmallImageOptions, small_images
+from jaxnas.spaces.text import TextOptions, text
 from jaxnas.spaces.unroll import Unrolled, unroll
 from jaxnas.spaces.walks import Walk
 
@@ -22,7 +24,9 @@ __all__ = [
     "Decision",
     "END",
     "SearchSpace",
+    "SmallImageOptions",
     "SpaceError",
+    "TextOptions",
     "Unrolled",
     "Walk",
     "branch",
@@ -39,6 +43,8 @@ __all__ = [
     "recurrent",
     "sequence",
     "shufflenas",
+    "small_images",
+    "text",
     "unrank",
     "unroll",
     "within",

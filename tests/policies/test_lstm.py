@@ -31,6 +31,7 @@ OPTIONS = (
     {"temperature": 5.0, "tanh_constant": 2.5},
     {"context_size": 3},
     {"visit_inputs": False},
+    {"skip_connection": True},
     {"layers": 2},
 )
 

@@ -1,0 +1,73 @@
+"""The table of text classifiers and the figures that are made of searches in it."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+
+def script(name):
+    """A script of `benchmarks/`; they are on the path while tests run only."""
+    return importlib.import_module(name)
+
+
+def small_table():
+    validation = np.array([[0.1, 0.5, 0.9, 1.0], [0.2, 0.6, 0.8, 0.7], [0.4, 0.3, 0.2, 0.1]])
+    return script("text_networks").Table(("mr", "sst2", "trec"), validation, validation - 0.05, {})
+
+
+def test_the_table_holds_every_network_on_every_task():
+    table = script("text_networks").load_table()
+    assert table.tasks == script("text_networks").TASKS
+    assert (
+        table.validation.shape == table.test.shape == (8, script("text_networks").space().count())
+    )
+    assert script("text_networks").space().count() >= 500
+    for accuracies in (table.validation, table.test):
+        assert 0 <= accuracies.min() < accuracies.max() <= 1
+
+
+def test_a_missing_table_says_how_it_is_made(tmp_path):
+    with pytest.raises(SystemExit, match="run benchmarks/make_text_table"):
+        script("text_networks").load_table(tmp_path / "none.npz")
+
+
+def test_tasks_that_leak_are_never_pretrained_on():
+    expected = [[False, False, True], [False, False, True], [True, True, False]]
+    assert script("mnms_study").allowed(("mr", "sst2", "trec")).tolist() == expected
+
+
+def test_the_static_order_is_by_mean_rank_on_the_other_tasks():
+    trials = script("mnms_study").static_warm_start(small_table(), seeds=2, trials=3)
+    # MR and SST-2 follow TREC alone; TREC follows both: ranks (3, 3), (2, 2), (1, 0), (0, 1).
+    assert trials.positions[:, 0].tolist() == [[0, 1, 2], [0, 1, 2], [2, 3, 1]]
+    np.testing.assert_allclose(trials.rewards[2, 1], [0.2, 0.1, 0.3])
+
+
+def test_trials_until_a_goal():
+    rewards = np.array([[[0.1, 0.9, 1.0], [0.1, 0.2, 0.3]]])
+    assert script("mnms").trials_to(rewards, np.array([0.9])).tolist() == [[2, 3]]
+    goals = script("mnms").goals(small_table())
+    np.testing.assert_allclose(goals["95 percent of the best"], [0.95, 0.76, 0.38])
+    np.testing.assert_allclose(goals["top 1 percent"], [1.0, 0.8, 0.4])
+
+
+def test_ratios_are_geometric_means_over_tasks():
+    ours, theirs = np.array([[2.0, 4.0], [9.0, 9.0]]), np.array([[6.0, 12.0], [3.0, 3.0]])
+    assert script("mnms").ratio(ours, theirs)["value"] == pytest.approx(1.0)
+
+
+def test_the_summary_compares_transfer_with_every_arm():
+    table = small_table()
+    positions = np.array([[[3, 2, 1], [3, 3, 0]]] * 3)
+    rewards = np.take_along_axis(table.validation[:, None], positions.reshape(3, 1, -1), 2)
+    trials = script("mnms_study").Trials(positions, rewards.reshape(3, 2, 3))
+    results = {"transfer": trials, "scratch, ppo": trials, "static": trials}
+    summary = script("mnms").make_summary(table, results)
+    for key in ("jump_start", "jump_start_over_static"):
+        assert summary[key]["value"] == 0
+    for key in ("trial_ratio", "trial_ratio_top_1_percent_over_static"):
+        assert summary[key]["value"] == 1
+    np.testing.assert_allclose(
+        script("mnms").top_ten_test(table, trials)[0], [0.75, (1.0 + 0.1) / 2 - 0.05]
+    )
