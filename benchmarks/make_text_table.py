@@ -25,7 +25,14 @@ from record import command, commit, machine
 
 from jaxnas.children import TextChildren, towers
 from jaxnas.data import HashVocabulary, load_task
-from jaxnas.evaluators import Population, TextBatches, TextData, in_chunks, run_lengths, text_data
+from jaxnas.evaluators import (
+    LabelledTextBatches,
+    LabelledTextData,
+    Population,
+    in_chunks,
+    run_lengths,
+    text_data,
+)
 
 CHUNK = 48
 
@@ -41,7 +48,9 @@ def populations() -> dict[str, Population]:
     return {
         split: Population(
             model,
-            TextBatches(text_networks.TRAIN, size, text_networks.BATCH, text_networks.SCORE_BATCH),
+            LabelledTextBatches(
+                text_networks.TRAIN, size, text_networks.BATCH, text_networks.SCORE_BATCH
+            ),
             towers.optimizer,
             layout="one_by_one",
         )
@@ -49,7 +58,7 @@ def populations() -> dict[str, Population]:
     }
 
 
-def load_data(folder: str, task: str) -> tuple[dict[str, TextData], tuple[int, int]]:
+def load_data(folder: str, task: str) -> tuple[dict[str, LabelledTextData], tuple[int, int]]:
     """The arrays of a task for validation and for the test, and how many texts each has."""
     texts = load_task(folder, task, drop_empty=True)
     # The same texts whatever their order in the file.
@@ -70,7 +79,10 @@ def load_data(folder: str, task: str) -> tuple[dict[str, TextData], tuple[int, i
 
 
 def train(
-    of: dict[str, Population], data: dict[str, TextData], keys: jax.Array, architectures: np.ndarray
+    of: dict[str, Population],
+    data: dict[str, LabelledTextData],
+    keys: jax.Array,
+    architectures: np.ndarray,
 ) -> np.ndarray:
     """Accuracies `[N, 2]` in validation and test; 0 for networks that diverged."""
     numbers = towers.hyperparameters(text_networks.OPTIONS, architectures)

@@ -1,11 +1,12 @@
 """Neural architecture search in JAX."""
 
-from jaxnas import data, evaluators, objectives, policies, searchers, spaces, supernets
+from jaxnas import children, data, evaluators, objectives, policies, searchers, spaces, supernets
 from jaxnas.config import Config
 from jaxnas.derive import derive
 from jaxnas.engine import Engine, SearchState
 from jaxnas.instance_config import InstanceConfig
 from jaxnas.instance_engine import InstanceEngine, InstanceState
+from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime.api import SearchResult, load_result, search
 from jaxnas.runtime.configs import load_config
 from jaxnas.runtime.saved import find as load_child
@@ -19,10 +20,12 @@ __all__ = [
     "InstanceConfig",
     "InstanceEngine",
     "InstanceState",
+    "PopulationConfig",
     "SearchResult",
     "SearchState",
     "Trainer",
     "__version__",
+    "children",
     "data",
     "derive",
     "evaluators",

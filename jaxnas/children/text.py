@@ -19,7 +19,7 @@ from jaxnas.children import towers
 from jaxnas.children.towers import NEVER, Choices
 from jaxnas.data.vocabulary import PADDING
 from jaxnas.evaluators.child_model import Layout
-from jaxnas.evaluators.text_batches import TextBatch
+from jaxnas.evaluators.labelled_text_batches import LabelledTextBatch
 from jaxnas.spaces import SearchSpace
 from jaxnas.spaces.text import TextOptions
 
@@ -84,14 +84,14 @@ class TextChildren:
         """Nothing."""
         return ()
 
-    def loss(self, parameters, architecture, carry, batch: TextBatch, key):
+    def loss(self, parameters, architecture, carry, batch: LabelledTextBatch, key):
         """The mean cross-entropy of a batch, and the regularisation."""
         logits = self.logits(parameters, architecture, batch, key)
         choices = self.options.read(architecture)
         penalty = towers.penalty(self.options, parameters, choices)
         return towers.mean_loss(logits, batch.labels) + penalty, carry
 
-    def score(self, parameters, architecture, carry, batch: TextBatch):
+    def score(self, parameters, architecture, carry, batch: LabelledTextBatch):
         """How many answers are right, and of how many."""
         logits = self.logits(parameters, architecture, batch, None)
         return towers.count_right(logits, batch.labels, batch.weights), carry
@@ -101,7 +101,7 @@ class TextChildren:
         return sums["right"] / sums["count"]
 
     def logits(
-        self, parameters: Any, architecture: Any, batch: TextBatch, key: jax.Array | None
+        self, parameters: Any, architecture: Any, batch: LabelledTextBatch, key: jax.Array | None
     ) -> jax.Array:
         """The logits `[B, K]` of one child; `key` for the dropout of training, else `None`."""
         choices = self.options.read(architecture)
@@ -130,7 +130,7 @@ class TextChildren:
         which = jnp.asarray(table)[action]
         return jnp.arange(max(options.embedding_widths)) < widths[action], which >= 0, which
 
-    def _embed(self, deep: Any, choices: Choices, batch: TextBatch, tokens) -> jax.Array:
+    def _embed(self, deep: Any, choices: Choices, batch: LabelledTextBatch, tokens) -> jax.Array:
         """The embedded tokens `[B, L, E]`, 0 for padding."""
         columns, from_table, which = self._embedding(choices)
         own = deep["embedding"]

@@ -94,7 +94,7 @@ def load_text(source: str, *, level: Level = "word", vocabulary: int | None = No
         raise DataError(
             f"text source {source!r} is unknown: use {', '.join(FORMS[:-1])} or {FORMS[-1]}."
         )
-    return number_tokens(tokens, name=path.name, level=level, vocabulary=vocabulary)
+    return text_from_tokens(tokens, name=path.name, level=level, vocabulary=vocabulary)
 
 
 def read_text(path: pathlib.Path) -> str:
@@ -133,7 +133,7 @@ def split_tokens(text: str, level: Level) -> list[str]:
     raise DataError(f"level is {level!r}: give 'word' or 'character'.")
 
 
-def number_tokens(
+def text_from_tokens(
     tokens: Mapping[str, Sequence[str]],
     *,
     name: str,

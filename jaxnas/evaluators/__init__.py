@@ -5,11 +5,15 @@ from jaxnas.evaluators.child_training import ChildState
 from jaxnas.evaluators.chunks import children_within, in_chunks
 from jaxnas.evaluators.halving import Rung, successive_halving
 from jaxnas.evaluators.image_batches import ImageBatches
+from jaxnas.evaluators.labelled_text_batches import (
+    LabelledTextBatch,
+    LabelledTextBatches,
+    LabelledTextData,
+)
 from jaxnas.evaluators.lengths import run_lengths
 from jaxnas.evaluators.population import Population
 from jaxnas.evaluators.shared import shared
 from jaxnas.evaluators.tabular import tabular
-from jaxnas.evaluators.text_batches import TextBatch, TextBatches, TextData
 from jaxnas.evaluators.text_data import text_data
 from jaxnas.spaces import rank
 
@@ -20,9 +24,9 @@ __all__ = [
     "ImageBatches",
     "Population",
     "Rung",
-    "TextBatch",
-    "TextBatches",
-    "TextData",
+    "LabelledTextBatch",
+    "LabelledTextBatches",
+    "LabelledTextData",
     "children_within",
     "in_chunks",
     "rank",

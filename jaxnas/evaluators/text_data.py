@@ -12,7 +12,7 @@ from jaxnas.data.embedding_table import EmbeddingTable
 from jaxnas.data.errors import DataError
 from jaxnas.data.labelled_text import LabelledTexts
 from jaxnas.data.vocabulary import UNKNOWN, Vocabulary, number_tokens, tokenize
-from jaxnas.evaluators.text_batches import TextData
+from jaxnas.evaluators.labelled_text_batches import LabelledTextData
 from jaxnas.spaces.text import TextOptions
 
 
@@ -27,7 +27,7 @@ def text_data(
     train_size: int | None = None,
     score_size: int | None = None,
     tables: Sequence[EmbeddingTable] = (),
-) -> TextData:
+) -> LabelledTextData:
     """Numbers the tokens of a task by every preprocessing, and fills up to the sizes asked for.
 
     Args:
@@ -59,7 +59,7 @@ def text_data(
     rows[..., 0] = UNKNOWN
     labels = np.concatenate([texts.labels[score], np.zeros(missing, np.int32)])
     weights = np.concatenate([np.ones(scored.shape[1]), np.zeros(missing)])
-    return TextData(
+    return LabelledTextData(
         train_tokens=jnp.asarray(train),
         train_labels=jnp.asarray(texts.labels["train"][:train_size]),
         score_tokens=jnp.asarray(np.concatenate([scored, rows], 1)),

@@ -13,6 +13,8 @@ from jaxnas.spaces.nasbench201 import nasbench201
 from jaxnas.spaces.nasrl_conv import nasrl_conv
 from jaxnas.spaces.recurrent import recurrent
 from jaxnas.spaces.shufflenas import shufflenas
+from jaxnas.spaces.small_images import small_images
+from jaxnas.spaces.text import text
 
 READY: Mapping[str, Callable[[], SearchSpace]] = {
     "chain": chain,
@@ -23,5 +25,7 @@ READY: Mapping[str, Callable[[], SearchSpace]] = {
     "nasrl_conv": nasrl_conv,
     "recurrent": recurrent,
     "shufflenas": shufflenas,
+    "small_images": small_images,
+    "text": text,
 }
 """Makes each ready space at the size of its paper."""

@@ -10,7 +10,7 @@ from reference_text import choices_of
 from reference_text import logits as reference
 
 from jaxnas.children import TextChildren, towers
-from jaxnas.evaluators import ChildModel, TextBatch
+from jaxnas.evaluators import ChildModel, LabelledTextBatch
 from jaxnas.spaces.text import TextOptions
 
 pytestmark = pytest.mark.usefixtures("exact")
@@ -38,7 +38,7 @@ def batch():
     tables = np.zeros((1, 9, 4))
     tables[0, 1:] = random.normal(size=(8, 4))
     mask = jnp.array([True, True, False])
-    return TextBatch(
+    return LabelledTextBatch(
         jnp.asarray(tokens, jnp.int32),
         jnp.array([0, 1, 1, 0]),
         jnp.ones(ROWS),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxnas.data import DataError, make_streams, text_batches
-from jaxnas.data.text import number_tokens
+from jaxnas.data.text import text_from_tokens
 from jaxnas.evaluators.child_model import Batches
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -15,7 +15,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def text():
     """Token `i` is letter `i`: 26 for training, 9 for validation."""
     splits = {"train": LETTERS, "validation": LETTERS[:9], "test": LETTERS[:9]}
-    return number_tokens({k: list(v) for k, v in splits.items()}, name="letters", level="character")
+    return text_from_tokens(
+        {k: list(v) for k, v in splits.items()}, name="letters", level="character"
+    )
 
 
 def test_streams_are_contiguous():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnas.data import DataError, EmbeddingTable, LabelledTexts, learn_vocabulary
-from jaxnas.evaluators import Batches, TextBatches, text_data
+from jaxnas.evaluators import Batches, LabelledTextBatches, text_data
 from jaxnas.spaces.text import TextOptions
 
 TEXTS = LabelledTexts(
@@ -56,7 +56,7 @@ def test_every_preprocessing_has_its_tokens():
 
 def test_batches_cut_the_splits():
     data = make(score_size=4)
-    batches = TextBatches(2, 4, batch_size=1, score_batch_size=2)
+    batches = LabelledTextBatches(2, 4, batch_size=1, score_batch_size=2)
     assert isinstance(batches, Batches)
     order = batches.start_epoch(data, jax.random.key(0), jnp.int32(0))
     both = [batches.training_batch(data, order, jax.random.key(1), jnp.int32(i)) for i in (0, 1)]
@@ -67,7 +67,7 @@ def test_batches_cut_the_splits():
     assert last.weights.tolist() == [0, 0]
     np.testing.assert_array_equal(last.tokens, data.score_tokens[:, 2:])
     with pytest.raises(ValueError, match="'score_size' is 3: give a multiple"):
-        TextBatches(2, 3, batch_size=1, score_batch_size=2)
+        LabelledTextBatches(2, 3, batch_size=1, score_batch_size=2)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import dataclasses
 import json
 
 import pytest
-from jaxnas.population_config import PopulationConfig
 
 from jaxnas.config import Config
+from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime import RunFolder
 from jaxnas.runtime.configs import config_names, config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError

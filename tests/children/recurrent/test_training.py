@@ -8,7 +8,7 @@ import pytest
 
 from jaxnas.children.recurrent import LanguageModel, TreeCell, recipes
 from jaxnas.data import text_batches
-from jaxnas.data.text import number_tokens
+from jaxnas.data.text import text_from_tokens
 from jaxnas.evaluators import Population
 from jaxnas.spaces.recurrent import make_cell
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def test_children_learn_and_one_that_ignores_its_input_does_not():
-    text = number_tokens(
+    text = text_from_tokens(
         {split: list("abcd" * 100) for split in ("train", "validation", "test")},
         name="letters",
         level="character",

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxnas.data.batches import batches_per_epoch, epoch_permutation, slice_batch
 
 
-class TextBatch(NamedTuple):
+class LabelledTextBatch(NamedTuple):
     """Some texts, as token numbers.
 
     Attributes:
@@ -29,7 +29,7 @@ class TextBatch(NamedTuple):
     tables: jax.Array
 
 
-class TextData(NamedTuple):
+class LabelledTextData(NamedTuple):
     """All texts of a task on the device; see `jaxnas.data.text_arrays`.
 
     Attributes:
@@ -38,8 +38,8 @@ class TextData(NamedTuple):
       score_tokens: `int32 [P, M, L]`, of the validation split, or of the test split for the report.
       score_labels: `int32 [M]`.
       score_weights: `[M]`, 0 for rows that only fill up.
-      class_mask: as in `TextBatch`.
-      tables: as in `TextBatch`.
+      class_mask: as in `LabelledTextBatch`.
+      tables: as in `LabelledTextBatch`.
     """
 
     train_tokens: jax.Array
@@ -52,8 +52,8 @@ class TextData(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class TextBatches:
-    """Batches of `TextData`. Tasks of equal sizes share one compiled program.
+class LabelledTextBatches:
+    """Batches of `LabelledTextData`. Tasks of equal sizes share one compiled program.
 
     Attributes:
       train_size: texts in the train split. What does not fill a batch is left out, others in each
@@ -66,7 +66,7 @@ class TextBatches:
       DataError: a batch larger than its split.
 
     Example:
-      >>> TextBatches(2000, 1200, batch_size=50, score_batch_size=100).score_steps
+      >>> LabelledTextBatches(2000, 1200, batch_size=50, score_batch_size=100).score_steps
       12
     """
 
@@ -94,17 +94,17 @@ class TextBatches:
         """Batches that are scored."""
         return batches_per_epoch(self.score_size, self.score_batch_size)
 
-    def start_epoch(self, data: TextData, key: jax.Array, epoch: jax.Array) -> jax.Array:
+    def start_epoch(self, data: LabelledTextData, key: jax.Array, epoch: jax.Array) -> jax.Array:
         """The order of the training texts in an epoch, `int32 [train_size]`."""
         return epoch_permutation(key, epoch, self.train_size)
 
     def training_batch(
-        self, data: TextData, order: jax.Array, key: jax.Array, step: jax.Array
-    ) -> TextBatch:
+        self, data: LabelledTextData, order: jax.Array, key: jax.Array, step: jax.Array
+    ) -> LabelledTextBatch:
         """The batch of a step of the epoch."""
         rows = slice_batch(order, step, self.batch_size)
         weights = jnp.ones(self.batch_size, data.score_weights.dtype)
-        return TextBatch(
+        return LabelledTextBatch(
             data.train_tokens[:, rows],
             data.train_labels[rows],
             weights,
@@ -112,14 +112,14 @@ class TextBatches:
             data.tables,
         )
 
-    def score_batch(self, data: TextData, step: jax.Array) -> TextBatch:
+    def score_batch(self, data: LabelledTextData, step: jax.Array) -> LabelledTextBatch:
         """A batch that is scored, in the order of the split."""
 
         def cut(array: jax.Array, axis: int = 0) -> jax.Array:
             start, size = step * self.score_batch_size, self.score_batch_size
             return jax.lax.dynamic_slice_in_dim(array, start, size, axis)
 
-        return TextBatch(
+        return LabelledTextBatch(
             cut(data.score_tokens, 1),
             cut(data.score_labels),
             cut(data.score_weights),
