@@ -1,4 +1,9 @@
-"""The experiments of the benchmark: a reduced meta-graph on CIFAR-10, and a tiny one on digits."""
+"""The experiments of the benchmark: a reduced meta-graph on CIFAR-10, and a tiny one on digits.
+
+Chosen on validation images of seed 100, which is none of the benchmark's. The published weight of
+the entropy outweighs the rewards of so few bits, and a window must start above what the first
+policy costs, or all rewards are 0.
+"""
 
 from __future__ import annotations
 
@@ -19,39 +24,39 @@ from jaxnas.runtime.configs import load_config
 from jaxnas.spaces.mobilenet import MODULES
 
 WIDTHS = (0.5, 1.0, 1.4)
-SIZES = {"train": 3000, "validation": 2000, "test": 4000}
-PRETRAIN, SEARCH, FINETUNE = 10, 8, 6
+SIZES = {"train": 5000, "validation": 2000, "test": 4000}
+PRETRAIN, SEARCH, FINETUNE = 4, 4, 7
 """Epochs of the three stages; the baselines have as many as all together."""
 
 
 def cifar() -> InstanceConfig:
-    """Five blocks of four modules behind a stem of stride 2."""
-    crop = Augmentation(pad=4, flip=True)
+    """Seven blocks behind a stem of stride 2."""
+    crop = Augmentation(pad=2, flip=True)
     return InstanceConfig(
         name="instanas_benchmark",
         network=MobileNetConfig(
-            stages=((16, 1, 1), (24, 2, 2), (48, 2, 2)),
+            # Blocks that may be skipped, as most of the paper's 17.
+            stages=((16, 1, 1), (24, 3, 2), (48, 3, 2)),
             stem=16,
             stem_stride=2,
             head=128,
-            # Without the costliest, so that five seeds fit the budget.
-            modules=tuple(label for label in MODULES if label != "inverted_residual_5x5_6"),
+            modules=MODULES[:2],
             default="inverted_residual_3x3_3",
         ),
-        controller=ControllerConfig("large_kernels", (8, 16, 32), 3, 2e-3),
-        latency=LatencyConfig("FLOPs", start=0.2, end=0.42),
-        pretrain=PretrainConfig(PRETRAIN, 64, OptimizerConfig(0.1, 0.001), crop, 0.3),
+        controller=ControllerConfig("large_kernels", (8, 8, 16), 3, 2e-3, entropy=0.05),
+        latency=LatencyConfig("FLOPs", start=0.7, end=0.55),
+        pretrain=PretrainConfig(PRETRAIN, 64, OptimizerConfig(0.1, 0.05), crop),
         search=InstanceSearchConfig(
             SEARCH,
             64,
-            OptimizerConfig(0.02, 0.005),
+            OptimizerConfig(0.05, 0.05),
             crop,
-            policy_updates=62,
-            reward_batch_size=32,
+            policy_updates=150,
+            reward_batch_size=64,
             points=2,
             recalibration_batches=6,
         ),
-        finetune=StageConfig(FINETUNE, 64, OptimizerConfig(0.05, 0.0005), crop),
+        finetune=StageConfig(FINETUNE, 64, OptimizerConfig(0.1, 0.0005), crop),
         widths=WIDTHS,
         train=TrainConfig(PRETRAIN + SEARCH + FINETUNE, 64, OptimizerConfig(0.1, 0.0005), crop),
     )

@@ -46,7 +46,7 @@ def run(
         MetricsWriter(folder.path, tensorboard=tensorboard) as metrics,
     ):
         progress.log(f"{config.name} on {experiment.dataset.name}: run folder {folder.path}")
-        experiment = _with_costs(experiment, folder)
+        experiment = with_costs(experiment, folder)
         state = experiment.search(checkpoints, metrics, progress, timing)
         best, random = experiment.candidates(state)
         timing.save("derive")
@@ -61,7 +61,7 @@ def run(
         write_report(folder.path)
 
 
-def _with_costs(experiment: Experiment, folder: RunFolder) -> Experiment:
+def with_costs(experiment: Experiment, folder: RunFolder) -> Experiment:
     """With the table of the run's folder, measured now if there is none, where it is needed."""
     if experiment.config.search.cost.unit != "seconds":
         return experiment

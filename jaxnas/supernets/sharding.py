@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -82,54 +82,59 @@ class Sharded:
         """The logits `[A, B, K]`, on all devices of the mesh."""
         blocks = _blocks(plan, len(self.grid), tuple(self.rows))
 
-        def run(i: int) -> jax.Array:
-            given = self._inputs(self.rows[i], params, images)
-            return self.executor.forward(
-                blocks.plans[i], *given, noise=self._on(self.rows[i], noise)
-            )
+        def run(i: int, given: _Inputs) -> jax.Array:
+            params, images, noise = given
+            return self.executor.forward(blocks.plans[i], params, images, noise=noise)
 
-        return self._gather(blocks, self._each(run))
+        return self._gather(blocks, self._each(run, self._inputs(params, images, noise)))
 
     def vjp(self, plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = None):
         """Like `forward`, and a function from a cotangent `[A, B, K]` to the gradient."""
         pulls: dict[int, Any] = {}
         blocks = _blocks(plan, len(self.grid), tuple(self.rows))
 
-        def run(i: int) -> jax.Array:
-            given = self._inputs(self.rows[i], params, images)
-            vjp = self.executor.vjp
-            output, pulls[i] = vjp(blocks.plans[i], *given, noise=self._on(self.rows[i], noise))
+        def run(i: int, given: _Inputs) -> jax.Array:
+            params, images, noise = given
+            output, pulls[i] = self.executor.vjp(blocks.plans[i], params, images, noise=noise)
             return output
 
-        outputs = self._each(run)
+        outputs = self._each(run, self._inputs(params, images, noise))
 
         def pullback(cotangent: jax.Array) -> Params:
-            def pull(i: int) -> Params:
-                return pulls[i](blocks.own(i, self._place(self.rows[i], cotangent, None)))
+            def pull(i: int, placed: jax.Array) -> Params:
+                return pulls[i](blocks.own(i, placed))
 
-            return self._sum(self._each(pull))
+            placed = {i: self._place(row, cotangent, None) for i, row in self.rows.items()}
+            return self._sum(self._each(pull, placed))
 
         return self._gather(blocks, outputs), pullback
 
-    def _each(self, work: Callable[[int], Any]) -> dict[int, Any]:
-        """What `work` returns for each index of `child` here.
+    def _each(self, work: Callable[[int, Any], Any], given: Mapping[int, Any]) -> dict[int, Any]:
+        """What `work` returns for each index of `child` here and what it is given.
 
         XLA's CPU executes what one thread starts in order, so each CPU has a thread. Where images
-        are spread too, all processes must start the programs over them in one order.
+        are spread too, all processes must start the programs over them in one order. What is given
+        is on its devices already: JAX does not move one array to several from several threads.
         """
         here, results = list(self.rows), {}
 
         def run(task: int) -> Any:
-            results[here[task]] = work(here[task])
-            return results[here[task]]
+            i = here[task]
+            results[i] = work(i, given[i])
+            return results[i]
 
         platforms = {device.platform for device in self.grid.flat}
         alone = platforms == {"cpu"} and self.grid.shape[1] == 1
         side_by_side.run([()] * len(here), run, len(here) if alone else 1)
         return {i: results[i] for i in here}
 
-    def _inputs(self, row: Mesh, params: Params, images: jax.Array):
-        return self._on(row, params), self._place(row, images, "data")
+    def _inputs(self, params: Params, images: jax.Array, noise: Noise | None) -> dict[int, _Inputs]:
+        """What the executor reads, on the devices of each row."""
+        placed = {}
+        for i, row in self.rows.items():
+            on_row = self._place(row, images, "data")
+            placed[i] = _Inputs(self._on(row, params), on_row, self._on(row, noise))
+        return placed
 
     def _on(self, row: Mesh, tree: Any) -> Any:
         return jax.tree.map(lambda leaf: self._place(row, leaf, None), tree)
@@ -174,6 +179,12 @@ class Sharded:
         shape = (len(self.grid), *shards[0].shape[1:])
         sharding = NamedSharding(self.whole, PartitionSpec("child"))
         return jax.make_array_from_single_device_arrays(shape, sharding, shards)
+
+
+class _Inputs(NamedTuple):
+    params: Params
+    images: jax.Array
+    noise: Noise | None
 
 
 @dataclasses.dataclass(frozen=True)

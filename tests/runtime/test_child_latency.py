@@ -13,12 +13,12 @@ from jaxnas.data import load
 from jaxnas.export import ChildModule
 from jaxnas.objectives import child_costs, flops_table
 from jaxnas.runtime import outcome
-from jaxnas.runtime.api import _with_costs
 from jaxnas.runtime.child_latency import measure_children, summarise
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.latency import load_latency
 from jaxnas.runtime.report import formats
+from jaxnas.runtime.supernet_run import with_costs
 
 
 def test_every_trained_child_has_its_latencies(tiny_run):
@@ -79,7 +79,7 @@ def test_seconds_are_measured_once_for_a_run(tmp_path):
     experiment = Experiment(tiny_config(search=search), load("digits").take(64, 64, 32))
     assert experiment.engine.efficiency is None
     folder = types.SimpleNamespace(path=tmp_path)
-    tables = [_with_costs(experiment, folder).engine.efficiency.table for _ in range(2)]
+    tables = [with_costs(experiment, folder).engine.efficiency.table for _ in range(2)]
     assert tables[0].unit == "seconds"
     assert (
         tables[0].costs

@@ -17,8 +17,8 @@ from jaxnas.population_config import (
 from jaxnas.population_search import Kept, PopulationSearch, add
 from jaxnas.runtime import Checkpoints, RunError
 from jaxnas.runtime.api import Interrupted
-from jaxnas.runtime.configs import supernet_config
 from jaxnas.runtime.errors import ConfigError
+from jaxnas.runtime.kinds import supernet_config
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 

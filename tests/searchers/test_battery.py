@@ -9,6 +9,8 @@ from small_spaces import all_spaces
 from jaxnas.policies import lstm, uniform
 from jaxnas.searchers import evolution, random, reinforce
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SEARCHERS = {
     "random": random,
     "evolution": lambda space: evolution(space, population=5, tournament=2),
