@@ -34,7 +34,9 @@ def summary(run: Run) -> RenderableType:
     parts.append(_headline(run))
     if sentence := findings.comparison(run):
         parts.append(Text(sentence))
-    parts += [table for table in (_children(run), _costs(run)) if table is not None]
+    parts += [
+        table for table in (_children(run), _latencies(run), _costs(run)) if table is not None
+    ]
     if digest := run.result.get("state_digest"):
         parts.append(Text(f"digest of the final state: {digest}", style="dim"))
     files = [run.folder / name for name in FILES if (run.folder / name).exists()]
@@ -60,9 +62,7 @@ def _children(run: Run) -> Table | None:
     table = Table(title="Children trained from scratch", title_justify="left")
     for head in ("child", "kind"):
         table.add_column(head)
-    batches = latency_batches(run)
-    times = [f"ms for {batch}" for batch in batches]
-    for head in ("shared", "validation", "test", "parameters", "FLOPs", *times):
+    for head in ("shared", "validation", "test", "parameters", "FLOPs"):
         table.add_column(head, justify="right", no_wrap=True)
     for child in children:
         kind = str(child.get("kind", ""))
@@ -70,8 +70,22 @@ def _children(run: Run) -> Table | None:
         scores = [formats.accuracy(child.get(key)) for key in keys]
         sizes = [formats.quantity(child.get(key), short=True) for key in ("parameters", "flops")]
         cells = [str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes]
-        cells += [formats.latency(child.get("latency"), batch) for batch in batches]
         table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _latencies(run: Run) -> Table | None:
+    """A table of its own: with these columns the children's would be wider than 80 characters."""
+    batches = latency_batches(run)
+    if not batches:
+        return None
+    table = Table(title="Latency of the trained children", title_justify="left")
+    table.add_column("child")
+    for batch in batches:
+        table.add_column(f"ms for {batch}", justify="right", no_wrap=True)
+    for child in run.children():
+        cells = [formats.latency(child.get("latency"), batch) for batch in batches]
+        table.add_row(*map(Text, (str(child.get("name", "")), *cells)))
     return table
 
 
