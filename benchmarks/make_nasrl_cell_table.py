@@ -5,7 +5,7 @@ order of segments and a seed of its own, on the characters of Penn Treebank; the
 validation perplexities. With `--work` every 64 cells are kept as they are done, and a run that was
 interrupted goes on.
 
-    python benchmarks/make_nasrl_cell_table.py --data ptb:FOLDER --work /tmp/nasrl_cells
+    python benchmarks/make_nasrl_cell_table.py --data ptb:FOLDER --work DIR
 """
 
 from __future__ import annotations
