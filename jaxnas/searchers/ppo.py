@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -22,10 +22,9 @@ import optax
 from jaxnas.policies import Policy, lstm
 from jaxnas.policies.tasks import check_tasks, with_tasks
 from jaxnas.searchers.base import Metrics, Searcher
+from jaxnas.searchers.ppo_state import PPOSettings, PPOState
 from jaxnas.searchers.replay_bank import (
-    ReplayBank,
     Scale,
-    TaskRewards,
     advantages,
     draw,
     follow,
@@ -33,49 +32,11 @@ from jaxnas.searchers.replay_bank import (
     new_rewards,
     store,
 )
-from jaxnas.searchers.rewards import RewardRecord, keep_if, new_record, observe
+from jaxnas.searchers.rewards import keep_if, new_record, observe
 from jaxnas.spaces import SearchSpace
 
 Ratio = Literal["actor", "behavior"]
 """What the learner's probabilities are divided by."""
-
-
-class PPOSettings(NamedTuple):
-    """The numbers of `ppo`, each `[]`; in the state, so that they can be changed on the way."""
-
-    clip: jax.Array
-    baseline_decay: jax.Array
-    entropy_weight: jax.Array
-
-
-class PPOState(NamedTuple):
-    """The state of PPO.
-
-    Attributes:
-      key: the PRNG key.
-      actor: the parameters that sample.
-      learner: the parameters that are trained.
-      optimizer: the state of the Optax optimiser.
-      bank: the trials of each task.
-      averages: of the rewards of each task; of all of them in row 0 without `per_task`.
-      best_reward: `[K]`, of each task; minus infinity for a task without rewards.
-      best_architecture: `int32 [K, T]`; -1 for a task without rewards.
-      tells: `int32 []`, after how many batches the learner was trained.
-      settings: the numbers that `ppo` was made with.
-      record: the rewards seen, of all tasks together.
-    """
-
-    key: jax.Array
-    actor: Any
-    learner: Any
-    optimizer: Any
-    bank: ReplayBank
-    averages: TaskRewards
-    best_reward: jax.Array
-    best_architecture: jax.Array
-    tells: jax.Array
-    settings: PPOSettings
-    record: RewardRecord
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,52 +125,6 @@ def ppo(
     numbers = (float(clip), float(baseline_decay), float(entropy_weight))
     sizes = (bank, replay, updates, sync_every)
     return _make(_Config(policy, tasks, optimizer, numbers, advantage, per_task, ratio, *sizes))
-
-
-def transfer_optimizer(
-    rate: float, old_rate: float = 0.0, make: Any = optax.adam
-) -> optax.GradientTransformation:
-    """An optimiser for a policy that was learned on other tasks.
-
-    Args:
-      rate: the learning rate of the embeddings of tasks.
-      old_rate: that of all other weights; 0 leaves them as they are.
-      make: makes an optimiser from a rate.
-
-    Example:
-      >>> searcher = ppo(space, 1, transfer_optimizer(0.005, 0.001))
-      >>> state = transfer(searcher, state.learner, jax.random.key(1))
-    """
-    old = make(old_rate) if old_rate else optax.set_to_zero()
-    return optax.partition({"new": make(rate), "old": old}, {"tasks": "new", "policy": "old"})
-
-
-def transfer(searcher: Searcher, params: Any, key: jax.Array) -> PPOState:
-    """The first state of a search that goes out from learned parameters.
-
-    Args:
-      searcher: made by `ppo` for the new tasks.
-      params: of its policy, from `jaxnas.policies.new_task` on those of another search.
-      key: of the new search.
-
-    Raises:
-      ValueError: parameters of another space, number of tasks or size.
-    """
-    state = searcher.init(key)
-    ours = jax.tree.map(lambda x: (x.shape, x.dtype), state.learner)
-    theirs = jax.tree.map(lambda x: (x.shape, x.dtype), params)
-    if ours != theirs:
-        raise ValueError(
-            f"the parameters do not fit the policy of space {searcher.space.name!r}: it has "
-            f"{_shapes(state.learner)}, they are {_shapes(params)}; use those of the same space "
-            "and sizes, with one embedding for each new task (new_task)."
-        )
-    return state._replace(actor=params, learner=params)
-
-
-def _shapes(params: Any) -> str:
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    return ", ".join(f"{jax.tree_util.keystr(path)} {list(x.shape)}" for path, x in leaves)
 
 
 def _check(clip, baseline_decay, entropy_weight, advantage, ratio) -> None:
