@@ -7,7 +7,6 @@ arXiv:1406.1078, in the form of cuDNN and PyTorch, which resets the map of `h_{t
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -42,11 +41,6 @@ class GatedCell:
     def maps(self) -> int:
         """`K`: gates and candidate."""
         return STEPS[self.kind][0]
-
-    def initial_state(self, batch_size: int, hidden: int, dtype: Any = float) -> State:
-        """Zeros; a GRU's `cell` stays so."""
-        zeros = jnp.zeros((batch_size, hidden), dtype)
-        return State(zeros, zeros)
 
     def run(
         self,

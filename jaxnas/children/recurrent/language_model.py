@@ -30,9 +30,6 @@ class Cell(Protocol):
     def maps(self) -> int:
         """`K`: how many maps of its input and of its hidden state it computes."""
 
-    def initial_state(self, batch_size: int, hidden: int, dtype: Any = ...) -> State:
-        """The state before the first token."""
-
     def run(
         self,
         weights: jax.Array,
@@ -153,7 +150,7 @@ class LanguageModel:
 
     def initial_carry(self, batch_size: int) -> tuple[State, ...]:
         """Zeros for every layer."""
-        return tuple(self.cell.initial_state(batch_size, self.hidden) for _ in range(self.layers))
+        return tuple(State.zeros(batch_size, self.hidden) for _ in range(self.layers))
 
     def loss(
         self,

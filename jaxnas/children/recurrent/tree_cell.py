@@ -38,6 +38,12 @@ class State(NamedTuple):
     hidden: jax.Array
     cell: jax.Array
 
+    @classmethod
+    def zeros(cls, batch_size: int, hidden: int) -> State:
+        """The state before the first step, in the default float."""
+        zeros = jnp.zeros((batch_size, hidden), float)
+        return cls(zeros, zeros)
+
 
 @dataclasses.dataclass(frozen=True)
 class TreeCell:
@@ -68,11 +74,6 @@ class TreeCell:
     def maps(self) -> int:
         """`K`: how many maps of its input and of its hidden state the cell computes."""
         return self.base
-
-    def initial_state(self, batch_size: int, hidden: int, dtype: Any = float) -> State:
-        """Zeros."""
-        zeros = jnp.zeros((batch_size, hidden), dtype)
-        return State(zeros, zeros)
 
     def run(
         self,
