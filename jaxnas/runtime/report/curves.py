@@ -61,7 +61,7 @@ def _draw_rewards(axes: Axes, records: Sequence[Record]) -> None:
         x, y = series(records, key)
         if len(x):
             _draw_curve(axes, x, y, colour, label)
-    axes.set_title("Validation reward with shared weights")
+    axes.set_title("Validation reward of sampled children")
     axes.set_ylabel("reward")
     axes.legend(loc="best")
 

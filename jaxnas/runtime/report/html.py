@@ -37,7 +37,8 @@ PICTURES = {
     "curves": (
         "The search",
         "Thin: recorded values. Thick: their moving average. The random children are evaluated "
-        "with the same shared weights on the same minibatch as the policy's.",
+        "just as the policy's are: those of shared weights with the same ones on the same "
+        "minibatch.",
     ),
     "policy": (
         "What the policy learned",

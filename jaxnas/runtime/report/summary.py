@@ -10,7 +10,7 @@ from rich.text import Text
 
 from jaxnas.runtime.report import findings, formats
 from jaxnas.runtime.report.reading import Run, read_run
-from jaxnas.runtime.report.tables import KINDS, latency_batches
+from jaxnas.runtime.report.tables import KINDS, accuracies, latency_batches
 
 FILES = ("report.html", "result.json")
 
@@ -62,12 +62,14 @@ def _children(run: Run) -> Table | None:
     table = Table(title="Children trained from scratch", title_justify="left")
     for head in ("child", "kind"):
         table.add_column(head)
-    for head in ("shared", "validation", "test", "parameters", "FLOPs"):
+    scored = accuracies(run)
+    # One word: the table fits 80 characters.
+    names = [name.removesuffix(" weights") for name in scored.values()]
+    for head in (*names, "parameters", "FLOPs"):
         table.add_column(head, justify="right", no_wrap=True)
     for child in children:
         kind = str(child.get("kind", ""))
-        keys = ("shared_accuracy", "validation_accuracy", "test_accuracy")
-        scores = [formats.accuracy(child.get(key)) for key in keys]
+        scores = [formats.accuracy(child.get(key)) for key in scored]
         sizes = [formats.quantity(child.get(key), short=True) for key in ("parameters", "flops")]
         cells = [str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes]
         table.add_row(*(Text(cell) for cell in cells))

@@ -19,17 +19,16 @@ def children(run: Run) -> str:
     entries = run.children()
     if not entries:
         return ""
-    heads = ["child", "kind", "shared weights", "validation", "test", "parameters", "FLOPs"]
-    batches = latency_batches(run)
-    heads += [f"ms for {batch}" for batch in batches]
-    keys = ("shared_accuracy", "validation_accuracy", "test_accuracy")
+    scored, batches = accuracies(run), latency_batches(run)
+    times = [f"ms for {batch}" for batch in batches]
+    heads = ["child", "kind", *scored.values(), "parameters", "FLOPs", *times]
     rows, chosen = [], []
     for child in entries:
-        scores = [formats.accuracy(child.get(key)) for key in keys]
+        scores = [formats.accuracy(child.get(key)) for key in scored]
         sizes = [formats.quantity(child.get(key), short=True) for key in ("parameters", "flops")]
         kind = str(child.get("kind", ""))
-        times = [formats.latency(child.get("latency"), batch) for batch in batches]
-        rows.append([str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes, *times])
+        took = [formats.latency(child.get("latency"), batch) for batch in batches]
+        rows.append([str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes, *took])
         same = child.get("architecture") == run.result.get("architecture")
         chosen.append(kind == "best" and same and "architecture" in child)
     text = "Accuracies and sizes (M: million, B: billion); the final child in bold."
@@ -37,8 +36,16 @@ def children(run: Run) -> str:
         text += " Milliseconds for so many images on the machine of the run: median +- half of "
         text += "the interquartile range."
     note = f'<p class="quiet">{text}</p>'
-    table = _table(heads, rows, numeric=5 + len(batches), chosen=chosen)
+    table = _table(heads, rows, numeric=len(heads) - 2, chosen=chosen)
     return f"<h2>Children</h2>\n{table}\n{note}"
+
+
+def accuracies(run: Run) -> dict[str, str]:
+    """The accuracies of children by their headings; with shared weights where there were any."""
+    alone = {"validation_accuracy": "validation", "test_accuracy": "test"}
+    if any("shared_accuracy" in child for child in run.children()):
+        return {"shared_accuracy": "shared weights", **alone}
+    return alone
 
 
 def latency_batches(run: Run) -> list[int]:
