@@ -4,7 +4,7 @@ jaxnas search instanas_cifar10 --set data=npz:cifar10.npz
 """
 
 from jaxnas.config import Augmentation, DataConfig, OptimizerConfig, TrainConfig
-from jaxnas.instance_config import (
+from jaxnas.instance.config import (
     ControllerConfig,
     InstanceConfig,
     InstanceSearchConfig,

@@ -4,7 +4,7 @@ jaxnas search instanas_digits
 """
 
 from jaxnas.config import Augmentation, OptimizerConfig, TrainConfig
-from jaxnas.instance_config import (
+from jaxnas.instance.config import (
     ControllerConfig,
     InstanceConfig,
     InstanceSearchConfig,

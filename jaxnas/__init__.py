@@ -4,8 +4,8 @@ from jaxnas import children, data, evaluators, objectives, policies, searchers, 
 from jaxnas.config import Config
 from jaxnas.derive import derive
 from jaxnas.engine import Engine, SearchState
-from jaxnas.instance_config import InstanceConfig
-from jaxnas.instance_engine import InstanceEngine, InstanceState
+from jaxnas.instance.config import InstanceConfig
+from jaxnas.instance.engine import InstanceEngine, InstanceState
 from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime.api import SearchResult, load_result, search
 from jaxnas.runtime.configs import load_config

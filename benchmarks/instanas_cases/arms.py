@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.engine import Split
-from jaxnas.instance_arms import best_static, independent, permuted
-from jaxnas.instance_evaluation import evaluate
-from jaxnas.instance_search import InstanceSearchState, Point, state_of
+from jaxnas.instance.arms import best_static, independent, permuted
+from jaxnas.instance.evaluation import evaluate
+from jaxnas.instance.search import InstanceSearchState, Point, state_of
 from jaxnas.objectives.variety import corrected_mutual_information, count_unique
 from jaxnas.runtime import saved_instance
 from jaxnas.runtime.instance_experiment import InstanceExperiment
@@ -83,17 +83,17 @@ def _search(
     """The final state, and the points as they were before they were fine-tuned."""
     search, data = experiment.search, experiment.data
     state = search.init(experiment.key("search"))
-    before, searched = state.points, search.total_steps - search.stage_steps["finetune"]
+    before, searched = state.points, search.total_steps - search.schedule.stage_steps["finetune"]
     sums: dict[str, list[float]] = {}
     for step in range(search.total_steps):
         if step == searched:
             before = state.points
-        place = search.place(step)
+        place = search.schedule.place(step)
         state, metrics = search.step(state, data)
         for name, value in metrics.items():
             if isinstance(value, float):
                 sums.setdefault(f"{place.phase} {name}", []).append(value)
-        if verbose and (place.last or search.place(step + 1).epoch != place.epoch):
+        if verbose and (place.last or search.schedule.place(step + 1).epoch != place.epoch):
             text = "  ".join(f"{name} {np.mean(values):.4g}" for name, values in sums.items())
             print(f"{place.phase} {place.epoch}: {text}", flush=True)
             sums = {}

@@ -16,8 +16,8 @@ import optax
 from measuring import interleave, peak_memory_mb, ratio
 
 from instanas_cases.masked import MaskedEngine
-from jaxnas.instance_engine import InstanceEngine, InstanceState
-from jaxnas.instance_evaluation import _greedy
+from jaxnas.instance.engine import InstanceEngine, InstanceState
+from jaxnas.instance.evaluation import _greedy
 from jaxnas.objectives import WindowSchedule, flops_table
 from jaxnas.policies import instance
 from jaxnas.spaces.mobilenet import MODULES

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnas.instance_engine import InstanceEngine, InstanceState
+from jaxnas.instance.engine import InstanceEngine, InstanceState
 from jaxnas.objectives.latency import instance_reward, latency_reward
 from jaxnas.optimizers import apply_gradient
 from jaxnas.supernets import Network

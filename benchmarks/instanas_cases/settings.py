@@ -11,7 +11,7 @@ import dataclasses
 
 from jaxnas.config import Augmentation, OptimizerConfig, TrainConfig
 from jaxnas.data import Dataset, load
-from jaxnas.instance_config import (
+from jaxnas.instance.config import (
     ControllerConfig,
     InstanceConfig,
     InstanceSearchConfig,

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from jaxnas.instance_config import InstanceConfig
+from jaxnas.instance.config import InstanceConfig
 from jaxnas.runtime.files import write_json
 from jaxnas.runtime.json_values import from_json, to_json
 

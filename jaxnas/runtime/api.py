@@ -10,8 +10,8 @@ import numpy as np
 
 from jaxnas.data import Dataset
 from jaxnas.export import ChildModule
-from jaxnas.instance_config import InstanceConfig
-from jaxnas.instance_export import InstanceModule
+from jaxnas.instance.config import InstanceConfig
+from jaxnas.instance.export import InstanceModule
 from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime import (
     compilation_cache,

@@ -105,7 +105,8 @@ def export(options: argparse.Namespace) -> None:
 
 def _write_stablehlo(child: saved.Saved, out: pathlib.Path) -> str:
     """Writes the portable program, and returns the name of its file."""
-    from jaxnas import export, instance_export
+    from jaxnas import export
+    from jaxnas.instance import export as instance_export
 
     shape = tuple(child.description["image_shape"])
     if isinstance(child, saved_instance.SavedInstance):

@@ -15,8 +15,8 @@ import jax
 from jaxnas.config_checks import check_batch
 from jaxnas.data import Dataset
 from jaxnas.engine import DeviceData, device_data
-from jaxnas.instance_config import InstanceConfig
-from jaxnas.instance_search import InstanceSearch
+from jaxnas.instance.config import InstanceConfig
+from jaxnas.instance.search import InstanceSearch
 from jaxnas.objectives import LatencyTable, WindowSchedule, flops_table, published_window
 from jaxnas.policies.instance import InstancePolicy
 from jaxnas.runtime.files import write_json

@@ -10,17 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.engine import Split
-from jaxnas.instance_arms import best_static, independent, permuted
-from jaxnas.instance_evaluation import Evaluation, evaluate
-from jaxnas.instance_search import InstanceSearchState, state_of
+from jaxnas.instance.arms import best_static, independent, permuted
+from jaxnas.instance.evaluation import Evaluation, evaluate
+from jaxnas.instance.search import InstanceSearchState, state_of
 from jaxnas.objectives.variety import corrected_mutual_information, count_unique
 from jaxnas.runtime import saved_instance
 from jaxnas.runtime.end_to_end import measure_end_to_end
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.instance_experiment import InstanceExperiment
-from jaxnas.runtime.machine import machine, peak_memory_mb, versions
 from jaxnas.runtime.outcome import RESULT
-from jaxnas.runtime.packing import digest
+from jaxnas.runtime.run_facts import run_facts, state_digest
 from jaxnas.runtime.timing import Timing
 
 INSTANCES = "instances.npz"
@@ -63,7 +62,7 @@ def measure_points(
             "validation_latency": float(each.latency.mean()),
             "unique_architectures": count_unique(each.architectures),
         }
-        for epoch, each in zip(search.point_epochs, found, strict=True)
+        for epoch, each in zip(search.schedule.point_epochs, found, strict=True)
     ]
     return records, found
 
@@ -101,22 +100,10 @@ def write(
             "points": [p | {"chosen": i == chosen} for i, p in enumerate(points)],
             "baselines": baselines,
             "parameters": experiment.network.count_parameters(),
-            "seconds": sum(timing.seconds.values()),
-            "seconds_by_phase": timing.seconds,
-            "state_digest": digest((state, [_bytes(b["weights_digest"]) for b in baselines])),
-            "config": experiment.config,
-            "seed": experiment.config.seed,
-            "command": command,
-            "versions": versions(),
-            "machine": {n: v for n, v in machine().items() if n != "versions"}
-            | {"peak_memory_mb": round(peak_memory_mb())},
-            "data": {"name": experiment.dataset.name, **experiment.dataset.sizes},
+            "state_digest": state_digest(state, baselines),
+            **run_facts(experiment, command, timing),
         },
     )
-
-
-def _bytes(text: str) -> np.ndarray:
-    return np.frombuffer(bytes.fromhex(text), np.uint8)
 
 
 def _accuracy(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from jaxnas.config import Config
-from jaxnas.instance_config import InstanceConfig
+from jaxnas.instance.config import InstanceConfig
 from jaxnas.population_config import PopulationConfig, is_population
 from jaxnas.runtime.errors import ConfigError
 

@@ -16,9 +16,8 @@ from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.json_values import from_json
-from jaxnas.runtime.machine import machine, peak_memory_mb, versions
-from jaxnas.runtime.packing import digest
 from jaxnas.runtime.report import drawing_of
+from jaxnas.runtime.run_facts import children_facts, run_facts, state_digest
 from jaxnas.runtime.timing import Timing
 from jaxnas.spaces import SearchSpace
 
@@ -66,46 +65,15 @@ def _finite(value: Any) -> float:
 
 
 def _result(experiment, state, records, best, command: str, timing: Timing) -> dict[str, Any]:
-    config = experiment.config
-    by_kind = {
-        kind: [r["test_accuracy"] for r in records if r["kind"] == kind]
-        for kind in ("best", "random")
-    }
-    finite = [float(a) for a in by_kind["random"] if np.isfinite(float(a))]
+    accuracies = ("test_accuracy", "validation_accuracy")
+    names = (*accuracies, "architecture", "parameters", "flops", "latency")
     return {
-        "name": config.name,
-        "child": best["name"],
-        "test_accuracy": best["test_accuracy"],
-        "validation_accuracy": best["validation_accuracy"],
-        "best_test_accuracies": by_kind["best"],
-        "random_test_accuracy_mean": float(np.mean(finite)) if finite else None,
-        "random_test_accuracies": by_kind["random"],
-        "architecture": best["architecture"],
-        "parameters": best["parameters"],
-        "flops": best["flops"],
-        "latency": best.get("latency"),
-        "seconds": sum(timing.seconds.values()),
-        "seconds_by_phase": timing.seconds,
-        "state_digest": _state_digest(state, records),
-        "config": config,
-        "seed": config.seed,
-        "command": command,
-        "versions": versions(),
-        "machine": _machine() | {"peak_memory_mb": round(peak_memory_mb())},
-        "data": {"name": experiment.dataset.name, **experiment.dataset.sizes},
+        "name": experiment.config.name,
+        **children_facts(records, best, names),
+        "state_digest": state_digest(state, records),
+        **run_facts(experiment, command, timing),
         "ranking": _ranking(records),
-        "children": records,
     }
-
-
-def _state_digest(state: SearchState, records: list[dict[str, Any]]) -> str:
-    """One digest of the search's final state and the weights of all trained children."""
-    weights = [np.frombuffer(bytes.fromhex(r["weights_digest"]), np.uint8) for r in records]
-    return digest((state, weights))
-
-
-def _machine() -> dict[str, Any]:
-    return {name: value for name, value in machine().items() if name != "versions"}
 
 
 def _ranking(records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,14 +10,13 @@ from jaxnas.population_search import PopulationSearchState
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_json
-from jaxnas.runtime.machine import machine, peak_memory_mb, versions
 from jaxnas.runtime.metrics import MetricsWriter
 from jaxnas.runtime.outcome import RESULT, policy_file, select
-from jaxnas.runtime.packing import digest
 from jaxnas.runtime.population_experiment import PopulationExperiment
 from jaxnas.runtime.population_final import FinalPhase, finalists
 from jaxnas.runtime.progress import Progress
 from jaxnas.runtime.report import drawing_of, write_report
+from jaxnas.runtime.run_facts import children_facts, run_facts, state_digest
 from jaxnas.runtime.run_folder import RunFolder
 from jaxnas.runtime.timing import Timing
 
@@ -67,44 +66,23 @@ def _write(
     space = experiment.population.model.space
     write_json(folder.path / "drawing.json", drawing_of(space, best["architecture"]))
     policy_file(experiment.search_of(), state, experiment.key("policy"), space, folder.path)
-    result = _result(experiment, state, records, best) | {
-        "seconds": sum(timing.seconds.values()),
-        "seconds_by_phase": timing.seconds,
-        "command": command,
+    names = ("test_accuracy", "validation_accuracy", "architecture", "parameters")
+    result = {
+        "name": experiment.config.name,
+        **children_facts(records, best, names),
+        "state_digest": state_digest(state, records),
+        **run_facts(experiment, command, timing),
+        "search": _search(experiment, state),
     }
     write_json(folder.path / RESULT, result)
 
 
-def _result(experiment: PopulationExperiment, state, records, best) -> dict[str, Any]:
-    config, dataset = experiment.config, experiment.dataset
-    by_kind = {
-        kind: [record["test_accuracy"] for record in records if record["kind"] == kind]
-        for kind in ("best", "random")
-    }
-    finite = [float(a) for a in by_kind["random"] if np.isfinite(float(a))]
-    weights = [np.frombuffer(bytes.fromhex(r["weights_digest"]), np.uint8) for r in records]
-    own_machine = {name: value for name, value in machine().items() if name != "versions"}
+def _search(experiment: PopulationExperiment, state: PopulationSearchState) -> dict[str, Any]:
+    """How many children were trained, and the values of the best."""
+    config = experiment.config.search
     return {
-        "name": config.name,
-        "child": best["name"],
-        "test_accuracy": best["test_accuracy"],
-        "validation_accuracy": best["validation_accuracy"],
-        "best_test_accuracies": by_kind["best"],
-        "random_test_accuracy_mean": float(np.mean(finite)) if finite else None,
-        "random_test_accuracies": by_kind["random"],
-        "architecture": best["architecture"],
-        "parameters": best["parameters"],
-        "state_digest": digest((state, weights)),
-        "config": config,
-        "seed": config.seed,
-        "versions": versions(),
-        "machine": own_machine | {"peak_memory_mb": round(peak_memory_mb())},
-        "data": {"name": dataset.name, **dataset.sizes},
-        "search": {
-            "children": experiment.total_steps * config.search.batch,
-            "random_children": experiment.total_steps * config.search.random,
-            "best_values": np.asarray(state.best.values).tolist(),
-            "random_best_values": np.asarray(state.random.values).tolist(),
-        },
-        "children": records,
+        "children": experiment.total_steps * config.batch,
+        "random_children": experiment.total_steps * config.random,
+        "best_values": np.asarray(state.best.values).tolist(),
+        "random_best_values": np.asarray(state.random.values).tolist(),
     }

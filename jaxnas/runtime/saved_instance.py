@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.instance_config import ControllerConfig, InstanceConfig
-from jaxnas.instance_export import InstanceModule
-from jaxnas.instance_search import Point
+from jaxnas.instance.config import ControllerConfig, InstanceConfig
+from jaxnas.instance.export import InstanceModule
+from jaxnas.instance.search import Point
 from jaxnas.network_configs import MobileNetConfig
 from jaxnas.objectives import LatencyTable
 from jaxnas.policies.controllers import make_controller

@@ -112,7 +112,7 @@ def test_stablehlo(finished, images):
     pytest.importorskip("flatbuffers")
     from jax import export
 
-    from jaxnas.instance_export import stablehlo
+    from jaxnas.instance.export import stablehlo
 
     data = stablehlo(finished.module, (8, 8, 1), batch=2)
     pixels = np.asarray(images[:2], np.float32) / 255

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxnas.instance_engine import InstanceEngine
+from jaxnas.instance.engine import InstanceEngine
 from jaxnas.objectives import LatencyTable, WindowSchedule, flops_table
 from jaxnas.policies import instance
 from jaxnas.policies.controllers import large_kernels

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.engine import DeviceData, Split
-from jaxnas.instance_engine import InstanceEngine, InstanceState
-from jaxnas.instance_evaluation import Evaluation, evaluate
+from jaxnas.instance.engine import InstanceEngine, InstanceState
+from jaxnas.instance.evaluation import Evaluation, evaluate
 from jaxnas.supernets import make_routing
 
 

@@ -13,14 +13,14 @@ from flax import nnx
 
 from jaxnas.data.batches import normalize
 from jaxnas.export import Variables
-from jaxnas.instance_engine import Prediction, predict
+from jaxnas.instance.engine import Prediction, predict
 from jaxnas.objectives import LatencyTable
 from jaxnas.policies.instance import InstancePolicy
 from jaxnas.supernets import Network, Supernet
 from jaxnas.supernets.ops.operation import Shape
 
 if TYPE_CHECKING:
-    from jaxnas.instance_search import Point
+    from jaxnas.instance.search import Point
 
 
 class InstanceModule(nnx.Module):

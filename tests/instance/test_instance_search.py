@@ -8,8 +8,9 @@ import pytest
 from tiny_instance import tiny_instance_config
 
 from jaxnas.data import DataError
-from jaxnas.instance_arms import independent, permuted
-from jaxnas.instance_search import InstanceSearch, Place
+from jaxnas.instance.arms import independent, permuted
+from jaxnas.instance.schedule import Place
+from jaxnas.instance.search import InstanceSearch
 from jaxnas.objectives import flops_table, published_window
 from jaxnas.runtime.saved_instance import make_policy
 from jaxnas.supernets import Supernet
@@ -42,7 +43,7 @@ def test_steps_are_pretraining_then_alternation_then_each_point():
         Place("finetune", 1, 0, True, False, 1),
         Place("finetune", 1, 1, False, True, 1),
     ]
-    assert [search.place(step) for step in range(search.total_steps)] == expected
+    assert [search.schedule.place(step) for step in range(search.total_steps)] == expected
 
 
 def test_points_are_spread_over_the_search_and_its_end_is_one():
@@ -50,7 +51,7 @@ def test_points_are_spread_over_the_search_and_its_end_is_one():
     for epochs, points, expected in [(10, 3, (2, 5, 9)), (4, 4, (0, 1, 2, 3)), (7, 1, (6,))]:
         stage = dataclasses.replace(config.search, epochs=epochs, points=points)
         search = make(dataclasses.replace(config, search=stage))
-        assert search.point_epochs == expected
+        assert search.schedule.point_epochs == expected
 
 
 def test_batches_that_do_not_fit_are_named():

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxnas.data.batches import gather, normalize
 from jaxnas.engine import DeviceData, Split
-from jaxnas.instance_engine import InstanceEngine, InstanceState
+from jaxnas.instance.engine import InstanceEngine, InstanceState
 from jaxnas.supernets import make_routing
 from jaxnas.supernets.executors import routed
 

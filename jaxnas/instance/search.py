@@ -23,9 +23,10 @@ from jaxnas.config_checks import check_batch
 from jaxnas.data import Augmentation, augment
 from jaxnas.data.batches import batch_indices, batches_per_epoch, gather, normalize
 from jaxnas.engine import DeviceData, Split
-from jaxnas.instance_config import InstanceConfig, StageConfig
-from jaxnas.instance_engine import InstanceEngine, InstanceState, Metrics
-from jaxnas.instance_evaluation import evaluate
+from jaxnas.instance.config import InstanceConfig, StageConfig
+from jaxnas.instance.engine import InstanceEngine, InstanceState, Metrics
+from jaxnas.instance.evaluation import evaluate
+from jaxnas.instance.schedule import InstanceSchedule, Place
 from jaxnas.objectives import LatencyTable, WindowSchedule
 from jaxnas.optimizers import make_optimizer
 from jaxnas.policies.instance import InstancePolicy
@@ -61,26 +62,6 @@ class InstanceSearchState(NamedTuple):
     key: jax.Array
     current: InstanceState
     points: tuple[Point, ...]
-
-
-class Place(NamedTuple):
-    """Where a step lies.
-
-    Attributes:
-      phase: `pretrain`, `policy`, `weights` or `finetune`.
-      epoch: of its stage; of all points together in fine-tuning.
-      number: steps of the phase done before: the position in the order of the images.
-      first: whether it begins its stage, in fine-tuning that of its point.
-      last: whether it ends its stage; in the search, an epoch.
-      point: the point that is taken after it or fine-tuned by it; -1 for none.
-    """
-
-    phase: str
-    epoch: int
-    number: int
-    first: bool
-    last: bool
-    point: int = -1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,61 +119,18 @@ class InstanceSearch:
         }
 
     def _optimizer(self, stage: StageConfig) -> optax.GradientTransformation:
-        epoch = self._weight_steps(stage)
+        epoch = self.schedule.weight_steps(stage)
         return make_optimizer(stage.optimizer, stage.epochs * epoch, epoch)
 
-    def _weight_steps(self, stage: StageConfig) -> int:
-        return batches_per_epoch(self.train_size, stage.batch_size)
-
     @functools.cached_property
-    def stage_steps(self) -> dict[str, int]:
-        """The steps of each stage."""
-        config = self.config
-        epoch = config.search.policy_updates + self._weight_steps(config.search)
-        return {
-            "pretrain": config.pretrain.epochs * self._weight_steps(config.pretrain),
-            "search": config.search.epochs * epoch,
-            "finetune": config.search.points
-            * config.finetune.epochs
-            * self._weight_steps(config.finetune),
-        }
+    def schedule(self) -> InstanceSchedule:
+        """Which step does what."""
+        return InstanceSchedule(self.config, self.train_size)
 
     @property
     def total_steps(self) -> int:
         """Steps of all stages."""
-        return sum(self.stage_steps.values())
-
-    @functools.cached_property
-    def point_epochs(self) -> tuple[int, ...]:
-        """The epochs of the search after which points are taken."""
-        epochs, points = self.config.search.epochs, self.config.search.points
-        return tuple((i + 1) * epochs // points - 1 for i in range(points))
-
-    def place(self, step: int) -> Place:
-        """Where a step lies; `step` is counted from 0."""
-        if step < self.stage_steps["pretrain"]:
-            epoch = step // self._weight_steps(self.config.pretrain)
-            return Place(
-                "pretrain", epoch, step, step == 0, step + 1 == self.stage_steps["pretrain"]
-            )
-        step -= self.stage_steps["pretrain"]
-        if step < self.stage_steps["search"]:
-            return self._place_in_search(step)
-        step -= self.stage_steps["search"]
-        per_epoch = self._weight_steps(self.config.finetune)
-        point, within = divmod(step, per_epoch * self.config.finetune.epochs)
-        last = within + 1 == per_epoch * self.config.finetune.epochs
-        return Place("finetune", step // per_epoch, within, within == 0, last, point)
-
-    def _place_in_search(self, step: int) -> Place:
-        updates, weights = self.config.search.policy_updates, self._weight_steps(self.config.search)
-        epoch, within = divmod(step, updates + weights)
-        if within < updates:
-            return Place("policy", epoch, epoch * updates + within, step == 0, False)
-        number, last = epoch * weights + within - updates, within + 1 == updates + weights
-        taken = last and epoch in self.point_epochs
-        point = self.point_epochs.index(epoch) if taken else -1
-        return Place("weights", epoch, number, False, last, point)
+        return self.schedule.total_steps
 
     def init(self, key: jax.Array) -> InstanceSearchState:
         """The state before the first step."""
@@ -207,7 +145,7 @@ class InstanceSearch:
         self, state: InstanceSearchState, data: DeviceData
     ) -> tuple[InstanceSearchState, Metrics]:
         """The next step, and what it measured."""
-        place = self.place(int(state.step))
+        place = self.schedule.place(int(state.step))
         state = self._begin(state, place) if place.first else state
         run = {
             "pretrain": self._pretrain,
@@ -262,7 +200,7 @@ class InstanceSearch:
         optimizer = engine.weight_optimizer.init(point.params)
         current = state_of(point)._replace(optimizer=optimizer)
         rows = np.broadcast_to(np.asarray(architecture), (stage.batch_size, len(architecture)))
-        for number in range(stage.epochs * self._weight_steps(stage)):
+        for number in range(stage.epochs * self.schedule.weight_steps(stage)):
             place = Place("finetune", 0, number, False, False)
             images, labels = self._train_batch(state, data, place, stage, 2)
             current, _ = engine.fixed_step(current, images, labels, rows)
@@ -283,7 +221,7 @@ class InstanceSearch:
     def _pretrain(self, state: InstanceSearchState, data: DeviceData, place: Place):
         config = self.config.pretrain
         images, labels = self._train_batch(state, data, place, config, 0)
-        done = (place.number + 1) / self.stage_steps["pretrain"]
+        done = (place.number + 1) / self.schedule.stage_steps["pretrain"]
         sunk = max(0.0, done - config.whole) / (1 - config.whole) if config.whole < 1 else 0.0
         keep = 1 - (1 - config.keep) * sunk
         engine = self.engines["pretrain"]

@@ -1,0 +1,26 @@
+"""Search where every image has its own architecture: InstaNAS."""
+
+from jaxnas.instance.arms import best_static, independent, permuted
+from jaxnas.instance.config import InstanceConfig
+from jaxnas.instance.engine import InstanceEngine, InstanceState, Prediction
+from jaxnas.instance.evaluation import Evaluation, evaluate
+from jaxnas.instance.export import InstanceModule
+from jaxnas.instance.schedule import InstanceSchedule
+from jaxnas.instance.search import InstanceSearch, InstanceSearchState, Point
+
+__all__ = [
+    "Evaluation",
+    "InstanceConfig",
+    "InstanceEngine",
+    "InstanceModule",
+    "InstanceSchedule",
+    "InstanceSearch",
+    "InstanceSearchState",
+    "InstanceState",
+    "Point",
+    "Prediction",
+    "best_static",
+    "evaluate",
+    "independent",
+    "permuted",
+]
