@@ -1,9 +1,11 @@
 """The command line: exit codes, messages, and every command on a very small run."""
 
+import html
 import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -230,6 +232,20 @@ def test_export_and_evaluate(copy, tmp_path, tiny_run, capsys):
 
 
 @pytest.mark.extra
+def test_the_report_names_commands_that_work(copy, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["show", copy]) == 0  # A copy: its page still names the first folder.
+    page = html.unescape((pathlib.Path(copy) / "report.html").read_text())
+    block = re.search(r"<pre>(jaxnas show.*?)</pre>", page, re.DOTALL).group(1)
+    lines = [shlex.split(line, comments=True) for line in block.splitlines()]
+    assert [words[:2] for words in lines] == [
+        ["jaxnas", name] for name in ("show", "evaluate", "export")
+    ]
+    for _, *arguments in lines:
+        assert main(arguments) == 0, arguments
+    assert (tmp_path / "exported" / "architecture.json").is_file()
+
+
 def test_export_of_stablehlo(copy, tmp_path):
     pytest.importorskip("flatbuffers")
     out = tmp_path / "exported"

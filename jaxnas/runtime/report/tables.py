@@ -73,37 +73,21 @@ def costs(run: Run) -> str:
 
 def usage(run: Run) -> str:
     """How to go on from here, on the command line and in Python."""
-    if "architecture" not in run.result:
-        return _usage_of_instance(run) if "arms" in run.result else ""
+    instance = "arms" in run.result
+    if "architecture" not in run.result and not instance:
+        return ""
     folder = str(run.folder)
     quoted = shlex.quote(folder)
     shell = (
-        f"jaxnas show {quoted}      # this report on the terminal, the page made anew\n"
-        f"jaxnas evaluate {quoted}  # test accuracy of the exported child\n"
-        f"jaxnas export {quoted}    # architecture as JSON, the child as a Flax module"
+        f"jaxnas show {quoted}  # this report on the terminal, the page made anew\n"
+        f"jaxnas evaluate {quoted}  # test accuracy of what was found\n"
+        f"jaxnas export {quoted} --out exported  # for use without this run"
     )
+    outputs = "logits, architectures, latency" if instance else "logits"
     python = (
-        "import json\nimport pathlib\n\nfrom jaxnas.runtime.report import show\n\n"
-        f"folder = pathlib.Path({folder!r})\n"
-        'result = json.loads((folder / "result.json").read_text())\n'
-        'architecture = result["architecture"]  # a space\'s decode() reads it\n'
-        "show(folder)  # in a notebook: numbers and pictures"
-    )
-    blocks = (f"<pre>{escape(text)}</pre>" for text in (shell, python))
-    return f"<h2>How to use the result of {escape(run.name)}</h2>\n" + "\n".join(blocks)
-
-
-def _usage_of_instance(run: Run) -> str:
-    folder = str(run.folder)
-    quoted = shlex.quote(folder)
-    shell = (
-        f"jaxnas show {quoted}      # this report on the terminal, the page made anew\n"
-        f"jaxnas evaluate {quoted}  # test accuracy and latency of the network with its policy\n"
-        f"jaxnas export {quoted}    # both as a Flax module"
-    )
-    python = (
-        f"import jaxnas\n\nmodule = jaxnas.load_child({folder!r}).module()\n"
-        "logits, architectures, latency = module(images)"
+        f"import jaxnas\n\nresult = jaxnas.load_result({folder!r})\n"
+        f"{outputs} = result.module(images)  # a Flax NNX module with its weights\n"
+        "result  # in a notebook: numbers and pictures"
     )
     blocks = (f"<pre>{escape(text)}</pre>" for text in (shell, python))
     return f"<h2>How to use the result of {escape(run.name)}</h2>\n" + "\n".join(blocks)
