@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ _BOOTSTRAPS = 2000
 
 
 class Times(NamedTuple):
-    """The seconds of each repeat of one contender.
+    """The seconds of a call in each repeat of one contender.
 
     Attributes:
       cpu: process time `[R]`, all threads together.
@@ -30,6 +31,7 @@ def interleave(
     seconds: float,
     least: int = 5,
     most: int = 15,
+    shortest: float = 0.02,
 ) -> dict[str, Times]:
     """Times contenders in turns A B A B: what disturbs one disturbs its neighbours too.
 
@@ -38,18 +40,34 @@ def interleave(
       seconds: stops after this time, but not before `least` repeats.
       least: repeats at least.
       most: repeats at most.
+      shortest: seconds of a repeat at least. What is shorter is called several times in a repeat,
+        as `timeit` does: what one call measures then is how cold the caches are.
     """
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
+    calls: dict[str, int] = {}
     start = time.perf_counter()
     for repeat in range(most):
         if repeat >= least and time.perf_counter() - start > seconds:
             break
         for name, run in contenders.items():
             gc.collect()
-            before = time.process_time(), time.perf_counter()
-            run()
-            taken[name].append((time.process_time() - before[0], time.perf_counter() - before[1]))
+            found = _seconds(run, calls.get(name, 1))
+            if name not in calls:
+                calls[name] = max(1, math.ceil(shortest / max(found[1], 1e-9)))
+                found = found if calls[name] == 1 else _seconds(run, calls[name])
+            taken[name].append(found)
     return {name: Times(*np.array(pairs).T) for name, pairs in taken.items()}
+
+
+def _seconds(run: Callable[[], Any], calls: int) -> tuple[float, float]:
+    """Process time and elapsed time of one of several calls."""
+    before = time.process_time(), time.perf_counter()
+    for _ in range(calls):
+        run()
+    return (
+        (time.process_time() - before[0]) / calls,
+        (time.perf_counter() - before[1]) / calls,
+    )
 
 
 def ratio(slow: np.ndarray, fast: np.ndarray) -> dict[str, float]:

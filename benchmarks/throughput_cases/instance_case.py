@@ -14,7 +14,7 @@ import numpy as np
 from measuring import draw
 from torch_reference import per_image, to_images
 
-from jaxnas.supernets import Supernet
+from jaxnas.supernets import Supernet, over_cores
 from throughput_cases.cases import Case
 from throughput_cases.contest import OURS, Contender, Options, compete
 from throughput_cases.networks import BLOCKS, make_data, make_network
@@ -52,11 +52,14 @@ def run(case: Case, options: Options) -> dict[str, Any]:
 
 
 def _ours(supernet: Supernet, params, architectures, images, by_batch: bool) -> Contender:
-    """Architectures are arguments of one program, or known where it runs operation by operation."""
+    """Architectures are arguments of one program, or known where it runs operation by operation.
+
+    Images that are normalised by themselves are shared out over the cores.
+    """
     statistics = "batch" if by_batch else "image"
 
     def apply(params, architectures, images):
         return supernet.apply_each(params, architectures, images, statistics=statistics)
 
-    forward = apply if by_batch else jax.jit(apply)
+    forward = apply if by_batch else over_cores(apply)
     return Contender(lambda: jax.block_until_ready(forward(params, architectures, images)))

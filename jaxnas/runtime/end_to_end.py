@@ -16,7 +16,7 @@ from flax import nnx
 from jaxnas.export import ChildModule
 from jaxnas.runtime.instance_experiment import InstanceExperiment
 from jaxnas.runtime.saved_instance import SavedInstance
-from jaxnas.supernets import Network
+from jaxnas.supernets import Network, over_cores
 from jaxnas.supernets.executors import host
 from jaxnas.supernets.plan import make_plan
 
@@ -55,9 +55,9 @@ def measure_end_to_end(
 
 
 def program(module: nnx.Module) -> Callable[[jax.Array], Any]:
-    """A module as a compiled function of images, its weights on the device."""
+    """A module as a compiled function of images, its weights on the device; on all of its cores."""
     graph, state = nnx.split(module)
-    run = jax.jit(lambda state, images: nnx.merge(graph, state)(images))  # type: ignore[operator]
+    run = over_cores(lambda state, images: nnx.merge(graph, state)(images))  # type: ignore[operator]
     return functools.partial(run, state)
 
 

@@ -8,6 +8,7 @@ from jaxnas.supernets.child import (
     count_parameters,
     inherit,
 )
+from jaxnas.supernets.executors.over_cores import over_cores
 from jaxnas.supernets.executors.statistics import average_moments
 from jaxnas.supernets.network import Network, OperationTable, Shared
 from jaxnas.supernets.networks import (
@@ -54,6 +55,7 @@ __all__ = [
     "mobilenet_v2",
     "nasbench201",
     "ops",
+    "over_cores",
     "shufflenas",
     "shufflenet_v2",
     "standalone",

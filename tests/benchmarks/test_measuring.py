@@ -1,5 +1,7 @@
 """Ratios, samples and counts that the benchmarks of speed report."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -24,9 +26,23 @@ def test_contenders_take_turns():
 
     calls = []
     runs = {name: lambda name=name: calls.append(name) for name in "ab"}
-    times = interleave(runs, seconds=0, least=3, most=5)
+    times = interleave(runs, seconds=0, least=3, most=5, shortest=0)
     assert calls == list("ababab")
     assert times["a"].cpu.shape == times["b"].wall.shape == (3,)
+
+
+def test_what_is_short_is_called_several_times_and_counted_once():
+    from measuring import interleave
+
+    calls = []
+    runs = {
+        "short": lambda: (calls.append("short"), time.sleep(0.002)),
+        "long": lambda: (calls.append("long"), time.sleep(0.02)),
+    }
+    times = interleave(runs, seconds=0, least=2, most=2, shortest=0.01)
+    assert calls.count("long") == 2
+    assert 3 <= calls.count("short") <= 1 + 2 * 5
+    assert all(0.002 <= each < 0.01 for each in times["short"].wall)
 
 
 @pytest.mark.parametrize("actions", [2, 5, 6])

@@ -1,0 +1,70 @@
+"""A batch over the cores of a CPU, where a compiled function treats each image by itself.
+
+One program of many small steps, such as a network in which every image has its own architecture,
+leaves all cores but one idle. Here each core's thread calls it with a part of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.supernets.executors import side_by_side
+
+
+def over_cores(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles `function` and gives every core of a CPU an equal part of the batch.
+
+    Where that cannot be, the whole batch is one call: inside a transformation, on another device,
+    with one core, or where the batch `B` is not a multiple of the number of cores.
+
+    Args:
+      function: pure, `(weights, *arrays [B, ...]) -> pytree of arrays [B, ...]`; what it returns of
+        an image must not depend on the rest of the batch.
+
+    Returns:
+      A function of the same arguments and results, which may be called from any thread.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> double = over_cores(lambda weights, images: weights * images)
+      >>> double(2.0, jnp.arange(4.0)).tolist()
+      [0.0, 2.0, 4.0, 6.0]
+    """
+    compiled = jax.jit(function)
+    seen: set[Any] = set()
+
+    def call(weights: Any, *batched: Any) -> Any:
+        count, size = side_by_side.cores(), len(batched[0])
+        if count == 1 or size % count or not _on_cpu((weights, batched)):
+            return compiled(weights, *batched)
+        share = size // count
+        parts = [[x[i : i + share] for x in batched] for i in range(0, size, share)]
+        results: list[Any] = [None] * count
+
+        def work(part: int) -> Any:
+            results[part] = compiled(weights, *parts[part])
+            return results[part]
+
+        # Threads that meet new shapes at once would each compile the program.
+        shapes = tuple(
+            (jnp.shape(x), jnp.result_type(x)) for x in jax.tree.leaves((weights, parts[0]))
+        )
+        tasks = [[0] if part and shapes not in seen else [] for part in range(count)]
+        side_by_side.run(tasks, work, count)
+        seen.add(shapes)
+        return jax.tree.map(lambda *pieces: jnp.concatenate(pieces), *results)
+
+    return call
+
+
+def _on_cpu(arrays: Any) -> bool:
+    """Whether no array is traced, and none is elsewhere than on one CPU device."""
+    leaves = jax.tree.leaves(arrays)
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        return False
+    devices = {d for leaf in leaves if isinstance(leaf, jax.Array) for d in leaf.devices()}
+    return len(devices) <= 1 and all(d.platform == "cpu" for d in devices or jax.devices()[:1])
