@@ -15,11 +15,15 @@ are 95% intervals, over seeds or, for times, over repeats. The first lines of ea
 measures.
 """
 COLUMNS = {
-    "ranking": ("space", "policy", "children", "mean", "standalone_mean", "standalone_std")
-    + ("tau", "tau_between_trainings"),
-    "shufflenas": ("arm", "seed", "child", "chosen", "channels", "parameters", "macs")
-    + ("validation_accuracy", "test_accuracy", "search_cpu_seconds", "train_cpu_seconds")
-    + ("milliseconds_b1", "spread_b1", "milliseconds_b64", "spread_b64"),
+    "ranking": (
+        *("space", "policy", "children", "mean", "standalone_mean", "standalone_std"),
+        *("tau", "tau_between_trainings"),
+    ),
+    "shufflenas": (
+        *("arm", "seed", "child", "chosen", "channels", "parameters", "macs"),
+        *("validation_accuracy", "test_accuracy", "search_cpu_seconds", "train_cpu_seconds"),
+        *("milliseconds_b1", "spread_b1", "milliseconds_b64", "spread_b64"),
+    ),
     "throughput": (
         *("case", "threads", "clock", "samples", "seconds", "children_per_second"),
         *("ratio_tuned", "ratio_same_plan", "ratio_untuned", "ratio_per_image", "ratio_two_calls"),
