@@ -7,6 +7,7 @@ are stored to logits, so that any Flax user can call, train on, or save it witho
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -92,6 +93,27 @@ def stablehlo(module: nnx.Module, image_shape: Shape) -> bytes:
     Raises:
       ImportError: the extra `export` is not installed.
     """
+    return serialize(module, "batch", image_shape, PLATFORMS)
+
+
+def serialize(
+    module: nnx.Module,
+    batch: int | str,
+    image_shape: Shape,
+    platforms: Sequence[str] | None = None,
+) -> bytes:
+    """A module of images as serialised StableHLO.
+
+    Args:
+      module: takes float32 `[B, H, W, C]`; a named tuple that it returns becomes a plain one, since
+        a serialised program knows no named ones.
+      batch: the batch size `B`, or a name for any.
+      image_shape: `(H, W, C)`.
+      platforms: where it will run; the platform of this process by default.
+
+    Raises:
+      ImportError: the extra `export` is not installed.
+    """
     try:
         import flatbuffers  # noqa: F401
     except ImportError as error:
@@ -101,7 +123,12 @@ def stablehlo(module: nnx.Module, image_shape: Shape) -> bytes:
     from jax import export
 
     graph, state = nnx.split(module)
-    (batch,) = export.symbolic_shape("batch")
-    images = jax.ShapeDtypeStruct((batch, *image_shape), jnp.float32)
-    function = jax.jit(lambda x: nnx.merge(graph, state)(x))
-    return bytes(export.export(function, platforms=PLATFORMS)(images).serialize())
+    size = export.symbolic_shape(batch)[0] if isinstance(batch, str) else batch
+    images = jax.ShapeDtypeStruct((size, *image_shape), jnp.float32)
+
+    @jax.jit
+    def function(x):
+        found = nnx.merge(graph, state)(x)  # type: ignore[operator]
+        return tuple(found) if isinstance(found, tuple) else found
+
+    return bytes(export.export(function, platforms=platforms)(images).serialize())

@@ -2,9 +2,10 @@
 
 from jaxnas.instance.arms import best_static, independent, permuted
 from jaxnas.instance.config import InstanceConfig
-from jaxnas.instance.engine import InstanceEngine, InstanceState, Prediction
+from jaxnas.instance.engine import InstanceEngine, InstanceState
 from jaxnas.instance.evaluation import Evaluation, evaluate
 from jaxnas.instance.export import InstanceModule
+from jaxnas.instance.prediction import Prediction
 from jaxnas.instance.schedule import InstanceSchedule
 from jaxnas.instance.search import InstanceSearch, InstanceSearchState, Point
 

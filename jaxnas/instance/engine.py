@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxnas.instance.prediction import Prediction, predict
 from jaxnas.objectives import LatencyTable, WindowSchedule, cross_entropy
 from jaxnas.objectives.latency import instance_reward, latency_reward
 from jaxnas.optimizers import apply_gradient
@@ -49,20 +50,6 @@ class InstanceState(NamedTuple):
     policy: Any
     policy_optimizer: Any
     key: jax.Array
-
-
-class Prediction(NamedTuple):
-    """What the network says of `B` images, and what it did for it.
-
-    Attributes:
-      logits: `[B, K]`.
-      architectures: `int32 [B, T]`.
-      latency: `[B]`, by the table, the controller included.
-    """
-
-    logits: jax.Array
-    architectures: jax.Array
-    latency: jax.Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -247,29 +234,6 @@ class InstanceEngine:
         """
         weights = state.params, state.moments, state.policy
         return predict(self.supernet, self.policy, self.table, weights, images)
-
-
-def predict(
-    supernet: Supernet,
-    policy: InstancePolicy,
-    table: LatencyTable,
-    weights: tuple[Any, Any, Any],
-    images: jax.Array,
-) -> Prediction:
-    """`InstanceEngine.predict` for those who only infer.
-
-    Args:
-      supernet: the network.
-      policy: chooses the architectures, greedily.
-      table: what operations cost.
-      weights: the shared weights, their moments, and the parameters of the policy.
-      images: float `[B, H, W, C]`, standardised.
-    """
-    params, moments, policy_params = weights
-    architectures = policy.greedy(policy_params, images)
-    logits = supernet.apply_each(params, architectures, images, statistics=moments)
-    routing = make_routing(supernet.network, architectures)
-    return Prediction(logits, architectures, table.total(routing))
 
 
 def _loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxnas.data.batches import normalize
-from jaxnas.export import Variables
-from jaxnas.instance.engine import Prediction, predict
+from jaxnas.export import Variables, serialize
+from jaxnas.instance.prediction import Prediction, predict
 from jaxnas.objectives import LatencyTable
 from jaxnas.policies.instance import InstancePolicy
 from jaxnas.supernets import Network, Supernet
@@ -78,16 +78,4 @@ def stablehlo(module: InstanceModule, image_shape: Shape, batch: int = 1) -> byt
     Raises:
       ImportError: the extra `export` is not installed.
     """
-    try:
-        import flatbuffers  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "exporting StableHLO needs flatbuffers: pip install 'jaxnas[export]'."
-        ) from error
-    from jax import export
-
-    graph, state = nnx.split(module)
-    images = jax.ShapeDtypeStruct((batch, *image_shape), jnp.float32)
-    # A tuple, since a serialised program knows no named ones.
-    function = jax.jit(lambda x: tuple(nnx.merge(graph, state)(x)))
-    return bytes(export.export(function)(images).serialize())
+    return serialize(module, batch, image_shape)

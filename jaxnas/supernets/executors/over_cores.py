@@ -6,7 +6,7 @@ leaves all cores but one idle. Here each core's thread calls it with a part of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -39,26 +39,32 @@ def over_cores(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(weights: Any, *batched: Any) -> Any:
         count, size = side_by_side.cores(), len(batched[0])
-        if count == 1 or size % count or not _on_cpu((weights, batched)):
+        if count == 1 or not size or size % count or not _on_cpu((weights, batched)):
             return compiled(weights, *batched)
         share = size // count
-        parts = [[x[i : i + share] for x in batched] for i in range(0, size, share)]
-        results: list[Any] = [None] * count
-
-        def work(part: int) -> Any:
-            results[part] = compiled(weights, *parts[part])
-            return results[part]
-
+        parts = [(weights, *(x[i : i + share] for x in batched)) for i in range(0, size, share)]
         # Threads that meet new shapes at once would each compile the program.
-        shapes = tuple(
-            (jnp.shape(x), jnp.result_type(x)) for x in jax.tree.leaves((weights, parts[0]))
-        )
-        tasks = [[0] if part and shapes not in seen else [] for part in range(count)]
-        side_by_side.run(tasks, work, count)
+        shapes = tuple((jnp.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(parts[0]))
+        results = _side_by_side(compiled, parts, one_first=shapes not in seen)
         seen.add(shapes)
         return jax.tree.map(lambda *pieces: jnp.concatenate(pieces), *results)
 
     return call
+
+
+def _side_by_side(
+    compiled: Callable[..., Any], parts: Sequence[Any], *, one_first: bool
+) -> list[Any]:
+    """The results of all parts, each on a thread; those after the first wait for it if it is so."""
+    results: list[Any] = [None] * len(parts)
+
+    def work(part: int) -> Any:
+        results[part] = compiled(*parts[part])
+        return results[part]
+
+    reads = [[0] if part and one_first else [] for part in range(len(parts))]
+    side_by_side.run(reads, work, len(parts))
+    return results
 
 
 def _on_cpu(arrays: Any) -> bool:

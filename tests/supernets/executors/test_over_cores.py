@@ -1,4 +1,4 @@
-"""A batch over cores: the same bits as one call, one part for each core, once compiled."""
+"""A batch over cores: the same numbers as one call, one part for each core, once compiled."""
 
 import threading
 
@@ -26,7 +26,7 @@ def inputs(size):
     return jnp.eye(3, 2), jnp.asarray(images), np.arange(size, dtype=np.float32)
 
 
-@pytest.mark.parametrize("size", [1, 3, 4])
+@pytest.mark.parametrize("size", [0, 1, 3, 4])
 def test_results_are_those_of_one_call(two_cores, size):
     given = inputs(size)
     found, expected = over_cores(product)(*given), product(*given)
