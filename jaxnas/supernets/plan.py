@@ -66,6 +66,15 @@ class Plan:
         kinds = {"raw": self.raw, "live": self.live, "unique": self.unique}
         return {name: self._work(counter) for name, counter in kinds.items()}
 
+    @functools.cached_property
+    def width(self) -> float:
+        """How many applications can run at once, in the mean: all over those of the longest way."""
+        depths: list[int] = []
+        for e in self.instructions:
+            before = max((depths[i] for i in e.inputs), default=0)
+            depths.append(before + (e.kind == APPLY))
+        return self.work["unique"].applications / max(1, *depths)
+
     def _work(self, counter: Counter[Key]) -> Work:
         flops = sum(
             n * operation_flops(*self.network.operations[key].signature)

@@ -41,6 +41,10 @@ def three_children():
     return make_plan(network, [[CONV, POOL], [CONV, CONV], [SKIP, POOL]])
 
 
+def test_width_is_applications_over_those_of_the_longest_way(three_children):
+    assert three_children.width == 8 / 4
+
+
 def test_instructions_of_a_chain(three_children):
     # Children are planned in lexicographic order: conv-conv, conv-pool, skip-pool. The skip is
     # the stem's output itself.

@@ -10,28 +10,34 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 
+from jaxnas.supernets.executors.program import Program
 from jaxnas.supernets.expressions import APPLY, IMAGES
 from jaxnas.supernets.network import Network
 from jaxnas.supernets.parallel_compilation import ParallelCompilation
 from jaxnas.supernets.plan import Plan
 
-Run = Callable[..., Any]
+
+class Run(Protocol):
+    """Calls programs: how a plan is executed."""
+
+    @property
+    def threads(self) -> int:
+        """On how many threads a sweep is to call programs."""
+
+    def __call__(self, program: Program, *args: Any) -> Any:
+        """Calls a program."""
+
 
 # What has been compiled for a network, for as long as there is that network.
 _compiled: weakref.WeakKeyDictionary[Network, set[Hashable]] = weakref.WeakKeyDictionary()
 
 
-def call_program(program: Callable[..., Any], *args: Any) -> Any:
-    """Calls a program: how plans are executed."""
-    return program(*args)
-
-
 def compile_ahead_of_time(
-    plan: Plan, images: jax.Array, variant: Hashable, sweep: Callable[[Run], Any]
+    plan: Plan, images: jax.Array, variant: Hashable, sweep: Callable[[Run], Any], alone: bool
 ) -> None:
     """Compiles the programs of a plan unless all its operations have been seen before.
 
@@ -41,16 +47,17 @@ def compile_ahead_of_time(
       variant: what else decides the programs.
       sweep: executes the plan, calling each program by way of its argument, as
         `run(program, *args)`.
+      alone: whether each program is to keep to one core.
     """
     if isinstance(images, jax.core.Tracer) or len(_devices(images)) > 1:
         return
     known = _compiled.setdefault(plan.network, set())
-    signatures = {(variant, images.shape, images.dtype, *s) for s in _signatures(plan)}
+    signatures = {(variant, alone, images.shape, images.dtype, *s) for s in _signatures(plan)}
     if signatures <= known:
         return
     with ParallelCompilation() as compilation:
         try:
-            sweep(_Shapes(compilation))
+            sweep(_Shapes(compilation, alone))
         except Exception:
             # The same sweep on arrays raises it again, with the values at hand.
             return
@@ -74,16 +81,19 @@ def _signatures(plan: Plan) -> Iterator[tuple[Hashable, ...]]:
 class _Shapes:
     """Runs programs on shapes: has each compiled and returns the shapes of its results."""
 
-    def __init__(self, compilation: ParallelCompilation):
-        self._compilation = compilation
+    threads = 1
+
+    def __init__(self, compilation: ParallelCompilation, alone: bool):
+        self._compilation, self._alone = compilation, alone
         self._results: dict[Hashable, Any] = {}
 
-    def __call__(self, program: Any, *args: Any) -> Any:
+    def __call__(self, program: Program, *args: Any) -> Any:
+        compiled = program.on_one_core if self._alone else program.on_all_cores
         leaves, structure = jax.tree.flatten(args)
         key = program, structure, tuple(_abstract(leaf) for leaf in leaves)
         if key not in self._results:
-            self._compilation.add(program.lower(*args))
-            shapes = program.eval_shape(*args)
+            self._compilation.add(compiled.lower(*args))
+            shapes = compiled.eval_shape(*args)
             self._results[key] = _placed(shapes, leaves)
         return self._results[key]
 

@@ -21,9 +21,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.supernets.executors import programs, side_by_side
-from jaxnas.supernets.executors.ahead_of_time import Run, call_program, compile_ahead_of_time
+from jaxnas.supernets.executors.ahead_of_time import Run, compile_ahead_of_time
 from jaxnas.supernets.executors.host_backward import backward
-from jaxnas.supernets.executors.host_calls import add_up, locate, rows_of, take, threads
+from jaxnas.supernets.executors.host_calls import add_up, choose_calls, locate, rows_of, take
 from jaxnas.supernets.expressions import ADD, APPLY, IMAGES, Expression
 from jaxnas.supernets.network import Key, Shared
 from jaxnas.supernets.noise import Noise
@@ -41,15 +41,17 @@ def forward(
 ) -> jax.Array:
     """The logits `[A, B, K]` of the children of a plan on images `[B, H, W, C]`."""
     sweep = functools.partial(_forward, plan, params, images, noise, moments)
-    compile_ahead_of_time(plan, images, (_noise_kind(noise), moments is None), sweep)
-    return sweep(call_program)
+    calls = choose_calls(plan, images, (params, noise, moments))
+    compile_ahead_of_time(plan, images, (_noise_kind(noise), moments is None), sweep, calls.alone)
+    return sweep(calls)
 
 
 def measure_moments(plan: Plan, params: Params, images: jax.Array) -> dict[Key, Any]:
     """The moments of the batch normalisations of the plan of one child, by operation."""
     sweep = functools.partial(_measure, plan, params, images)
-    compile_ahead_of_time(plan, images, "moments", sweep)
-    return sweep(call_program)
+    calls = choose_calls(plan, images, params)
+    compile_ahead_of_time(plan, images, "moments", sweep, calls.alone)
+    return sweep(calls)
 
 
 def vjp(plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = None):
@@ -63,8 +65,9 @@ def vjp(plan: Plan, params: Params, images: jax.Array, *, noise: Noise | None = 
         logits, backward = sweep(run)
         return backward(logits)
 
-    compile_ahead_of_time(plan, images, ("gradient", _noise_kind(noise)), both)
-    return sweep(call_program)
+    calls = choose_calls(plan, images, (params, noise))
+    compile_ahead_of_time(plan, images, ("gradient", _noise_kind(noise)), both, calls.alone)
+    return sweep(calls)
 
 
 def _forward(plan: Plan, params: Params, images, noise, moments, run: Run) -> jax.Array:
@@ -76,7 +79,7 @@ def _forward(plan: Plan, params: Params, images, noise, moments, run: Run) -> ja
         given = _noise_of(shared, group, row, noise)
         return run(programs.apply, shared.operation, row_of(group, row), inputs, given, local)
 
-    return _execute(plan, images, (params, noise, moments), call, run)
+    return _execute(plan, images, call, run)
 
 
 def _measure(plan: Plan, params: Params, images: jax.Array, run: Run) -> dict[Key, Any]:
@@ -89,7 +92,7 @@ def _measure(plan: Plan, params: Params, images: jax.Array, run: Run) -> dict[Ke
         moments[instruction.key] = record
         return output
 
-    _execute(plan, images, params, call, run)
+    _execute(plan, images, call, run)
     return moments
 
 
@@ -106,17 +109,12 @@ def _forward_for_gradient(plan: Plan, params: Params, images, noise, run: Run):
         pullbacks[position] = residuals.pullback(own, inputs)
         return value
 
-    logits = _execute(plan, images, (params, noise), call, run)
-    return logits, functools.partial(backward, plan, params, images, pullbacks, run=run)
+    logits = _execute(plan, images, call, run)
+    return logits, functools.partial(backward, plan, params, pullbacks, run=run)
 
 
-def _execute(
-    plan: Plan, images: jax.Array, others: Any, call: Callable[..., jax.Array], run: Run
-) -> jax.Array:
-    """Computes the values, applications by `call`, and drops each at its last use.
-
-    `others` are the arrays that `call` reads besides its inputs.
-    """
+def _execute(plan: Plan, images: jax.Array, call: Callable[..., jax.Array], run: Run) -> jax.Array:
+    """Computes the values, applications by `call`, and drops each at its last use."""
     values: dict[int, jax.Array] = {}
     unread = Counter(i for e in plan.instructions for i in set(e.inputs))
     unread.update(plan.outputs.tolist())
@@ -142,7 +140,7 @@ def _execute(
         return value
 
     reads = [instruction.inputs for instruction in plan.instructions]
-    side_by_side.run(reads, compute, threads(plan, images, others, run))
+    side_by_side.run(reads, compute, run.threads)
     return run(programs.stack, [values[position] for position in plan.outputs.tolist()])
 
 

@@ -10,7 +10,7 @@ import jax
 
 from jaxnas.supernets.executors import programs, side_by_side
 from jaxnas.supernets.executors.ahead_of_time import Run
-from jaxnas.supernets.executors.host_calls import accumulate, add_up, locate, take, threads
+from jaxnas.supernets.executors.host_calls import accumulate, add_up, locate, take, traced
 from jaxnas.supernets.expressions import ADD, APPLY, IMAGES, Expression
 from jaxnas.supernets.ops.operation import Params
 from jaxnas.supernets.plan import Plan
@@ -19,7 +19,6 @@ from jaxnas.supernets.plan import Plan
 def backward(
     plan: Plan,
     params: Params,
-    images: jax.Array,
     pullbacks: dict[int, Any],
     cotangent: jax.Array,
     *,
@@ -49,7 +48,7 @@ def backward(
         shares.update({(position, i): share for i, share in enumerate(given)})
         return [total, *given]
 
-    side_by_side.run(reads, pull, threads(plan, images, (params, cotangent), run))
+    side_by_side.run(reads, pull, 1 if traced((params, cotangent)) else run.threads)
     return gradient.total()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import jax
 
 from jaxnas.supernets.executors import programs, side_by_side
-from jaxnas.supernets.executors.ahead_of_time import Run, call_program
+from jaxnas.supernets.executors.ahead_of_time import Run
+from jaxnas.supernets.executors.program import Program
 from jaxnas.supernets.expressions import Expression
 from jaxnas.supernets.network import Shared
 from jaxnas.supernets.ops.operation import Params
@@ -17,24 +19,47 @@ from jaxnas.supernets.plan import Plan
 _TERMS = 8
 
 
-def threads(plan: Plan, images: jax.Array, others: Any, run: Run) -> int:
+@dataclasses.dataclass(frozen=True)
+class Calls:
+    """Calls programs, from one thread or from several that each have a core.
+
+    Attributes:
+      threads: how many run the applications of a plan.
+      alone: whether a program keeps to the core of its thread.
+    """
+
+    threads: int = 1
+    alone: bool = False
+
+    def __call__(self, program: Program, *args: Any) -> Any:
+        """What the program returns."""
+        return (program.on_one_core if self.alone else program)(*args)
+
+
+def choose_calls(plan: Plan, images: jax.Array, others: Any) -> Calls:
     """A thread for each core where applications are worth it, on a CPU that is one device.
+
+    Where there are fewer applications to run at once than cores, each may use several.
 
     Args:
       plan: the plan.
       images: `[B, H, W, C]`.
       others: the other arrays that a sweep reads.
-      run: calls the programs.
     """
-    leaves = jax.tree.leaves((images, others))
-    if run is not call_program or any(isinstance(x, jax.core.Tracer) for x in leaves):
-        return 1
     work = plan.work["unique"]
     if work.flops * len(images) < side_by_side.LEAST_FLOPS * work.applications:
-        return 1
-    devices = images.devices() if isinstance(images, jax.Array) else ()
+        return Calls()
+    devices = images.devices() if not traced(images) and isinstance(images, jax.Array) else ()
     one_cpu = len(devices) == 1 and next(iter(devices)).platform == "cpu"
-    return side_by_side.cores() if one_cpu else 1
+    if not one_cpu or traced(others):
+        return Calls()
+    cores = side_by_side.cores()
+    return Calls(cores, alone=1 < cores <= plan.width)
+
+
+def traced(arrays: Any) -> bool:
+    """Whether a transformation traces any of the arrays."""
+    return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(arrays))
 
 
 def rows_of(params: Params, run: Run) -> Callable[[int, int], Params]:

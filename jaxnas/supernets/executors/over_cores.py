@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.supernets.executors import side_by_side
+from jaxnas.supernets.executors.program import Program
 
 
 def over_cores(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,18 +35,18 @@ def over_cores(function: Callable[..., Any]) -> Callable[..., Any]:
       >>> double(2.0, jnp.arange(4.0)).tolist()
       [0.0, 2.0, 4.0, 6.0]
     """
-    compiled = jax.jit(function)
+    program = Program(function)
     seen: set[Any] = set()
 
     def call(weights: Any, *batched: Any) -> Any:
         count, size = side_by_side.cores(), len(batched[0])
         if count == 1 or not size or size % count or not _on_cpu((weights, batched)):
-            return compiled(weights, *batched)
+            return program(weights, *batched)
         share = size // count
         parts = [(weights, *(x[i : i + share] for x in batched)) for i in range(0, size, share)]
         # Threads that meet new shapes at once would each compile the program.
         shapes = tuple((jnp.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(parts[0]))
-        results = _side_by_side(compiled, parts, one_first=shapes not in seen)
+        results = _side_by_side(program.on_one_core, parts, one_first=shapes not in seen)
         seen.add(shapes)
         return jax.tree.map(lambda *pieces: jnp.concatenate(pieces), *results)
 

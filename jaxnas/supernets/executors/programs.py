@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.supernets.executors import application
+from jaxnas.supernets.executors.program import Program
 from jaxnas.supernets.noise import drop_path
 from jaxnas.supernets.ops.context import Context
 from jaxnas.supernets.ops.operation import Operation, Params
@@ -28,26 +29,26 @@ def _run(operation: Operation, params: Params, inputs, noise, moments) -> jax.Ar
     return output if rate is None else drop_path(key, output, rate[0] * rate[1])
 
 
-@jax.jit
+@Program
 def take_row(stack: Params, row) -> Params:
     """One row of a stack: a program of its own, so that those of operations serve any stack."""
     return application.take_row(stack, row)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(Program, static_argnums=0)
 def apply(operation: Operation, params, inputs, noise, moments):
     """The output of an operation, under its noise or on given moments."""
     return _run(operation, params, inputs, noise, moments)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(Program, static_argnums=0)
 def apply_and_record(operation: Operation, params, inputs):
     """The output of an operation, and the moments of its batch normalisations."""
     context = Context(record={})
     return operation.apply(params, *inputs, context=context), context.record
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(Program, static_argnums=(0, 1))
 def apply_vjp(operation: Operation, wanted: tuple[bool, ...], params, inputs, noise):
     """The output of an operation, and what the gradient of `params` and wanted inputs needs."""
 
@@ -90,13 +91,13 @@ class Residuals:
         return jax.tree.unflatten(self.structure, leaves)
 
 
-@jax.jit
+@Program
 def pull(pullback, cotangent):
     """The gradients of an application's parameters and of its wanted inputs."""
     return pullback(cotangent)
 
 
-@functools.partial(jax.jit, donate_argnums=0)
+@functools.partial(Program, donate_argnums=0)
 def add_row(gradient: Params, row, share: Params) -> Params:
     """A stack of gradients with `share` added to one row, in place."""
 
@@ -107,20 +108,20 @@ def add_row(gradient: Params, row, share: Params) -> Params:
     return jax.tree.map(add_to, gradient, share)
 
 
-@jax.jit
+@Program
 def add(terms: list[jax.Array]) -> jax.Array:
     """The sum of a few values of one shape."""
     return functools.reduce(jnp.add, terms)
 
 
 # Parameters are kept as arguments so that zeros are committed to a device where these are.
-@functools.partial(jax.jit, keep_unused=True)
+@functools.partial(Program, keep_unused=True)
 def zeros_like(params: Params) -> Params:
     """Zeros in the shapes of all parameters."""
     return jax.tree.map(jnp.zeros_like, params)
 
 
-@jax.jit
+@Program
 def stack(values: list[jax.Array]) -> jax.Array:
     """The logits `[A, B, K]` of children from those of each."""
     return jnp.stack(values)

@@ -3,6 +3,7 @@
 One operation on one minibatch gains little from a second core, two of them side by side gain nearly
 all of it. XLA executes what one thread starts one after the other, so each core has a thread, which
 waits for what it has started before it takes the next. Results do not depend on who computes them.
+Programs that split themselves over all cores would stand in each other's way: see `program.py`.
 """
 
 from __future__ import annotations

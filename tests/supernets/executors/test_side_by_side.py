@@ -8,6 +8,7 @@ import pytest
 
 from jaxnas.supernets import Noise, chain, enas_micro
 from jaxnas.supernets.executors import host, side_by_side
+from jaxnas.supernets.executors.host_calls import Calls
 from jaxnas.supernets.plan import make_plan
 
 IMAGE = {"image_shape": (4, 4, 1), "num_classes": 3}
@@ -66,7 +67,6 @@ def test_options_of_the_calling_thread_hold_for_all_work():
 @pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("name", ["chain", "micro"])
 def test_values_and_gradients_are_the_same_bits_on_any_number_of_threads(name, monkeypatch):
-    monkeypatch.setattr(side_by_side, "LEAST_FLOPS", 0)
     if name == "chain":
         network = chain(**IMAGE, layers=3, channels=4, dropout=0.3, reductions=(1,))
     else:
@@ -77,7 +77,7 @@ def test_values_and_gradients_are_the_same_bits_on_any_number_of_threads(name, m
     noise = Noise(jax.random.key(3)) if name == "chain" else None
 
     def results(threads):
-        monkeypatch.setattr(side_by_side, "cores", lambda: threads)
+        monkeypatch.setattr(host, "choose_calls", lambda *_: Calls(threads, alone=True))
         logits, pullback = host.vjp(plan, params, images, noise=noise)
         return host.forward(plan, params, images), pullback(logits)
 
