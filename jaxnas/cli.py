@@ -25,8 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only now: help and usage errors need no JAX.
     from jaxnas.data import DataError
     from jaxnas.runtime import commands
+    from jaxnas.runtime.allocator import keep_memory
     from jaxnas.runtime.errors import ConfigError, RunError
 
+    if arguments is None:  # The process is ours.
+        keep_memory()
     try:
         getattr(commands, options.command)(options)
     except ConfigError as error:

@@ -1,6 +1,7 @@
 """One setting of the C library's allocator for everything that a benchmark compares.
 
-By default glibc gives large arrays back to the system after each call and asks for them anew,
+These are what `jaxnas` sets for itself on the command line (`jaxnas/runtime/allocator.py`). By
+default glibc gives large arrays back to the system after each call and asks for them anew,
 which costs PyTorch and XLA alike more than many an operation.
 """
 
@@ -13,6 +14,7 @@ SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": "33554432",
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
     "MALLOC_TOP_PAD_": "268435456",
+    "MALLOC_ARENA_MAX": "1",
 }
 
 

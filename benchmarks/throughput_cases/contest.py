@@ -100,13 +100,29 @@ def _columns(name: str, taken: list[dict[str, Times]], options: Options) -> dict
         "clock": "cpu" if options.threads == 1 else "wall",
         "samples": len(taken),
         "repeats": min(map(len, ours)),
-        "seconds": float(np.mean([np.median(t) for t in ours])),
+        "seconds": _mean_of_medians(ours),
+        "cpu_seconds": _mean_of_medians([times[OURS].cpu for times in taken]),
+        "cpu_seconds_tuned": _mean_of_medians([times["tuned"].cpu for times in taken]),
     }
+    columns |= _cores_busy(taken, options.threads)
     for peer in taken[0]:
         if peer != OURS:
             columns[f"ratio_{peer}"] = mean_ratio([(t[peer], t[OURS]) for t in chosen])
     wall = mean_ratio([(t["tuned"].wall, t[OURS].wall) for t in taken])
     return columns | {"wall_ratio_tuned": wall["value"]}
+
+
+def _cores_busy(taken: list[dict[str, Times]], threads: int) -> dict[str, float]:
+    """What share of the cores' time each of the two uses: the rest is waiting."""
+    return {
+        column: float(np.mean([np.sum(t[name].cpu) / np.sum(t[name].wall) for t in taken]))
+        / threads
+        for column, name in (("cores_busy", OURS), ("cores_busy_tuned", "tuned"))
+    }
+
+
+def _mean_of_medians(seconds: list[np.ndarray]) -> float:
+    return float(np.mean([np.median(each) for each in seconds]))
 
 
 def _check(name: str, contenders: dict[str, Contender], tolerance: float) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """The host shell: all that touches files, clocks and the terminal."""
 
 from jaxnas.runtime import compilation_cache
+from jaxnas.runtime.allocator import keep_memory
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.errors import CheckpointError, RunError
 from jaxnas.runtime.files import write_bytes, write_json, write_text
@@ -19,6 +20,7 @@ __all__ = [
     "RunFolder",
     "compilation_cache",
     "digest",
+    "keep_memory",
     "machine",
     "peak_memory_mb",
     "read_config",
