@@ -76,27 +76,39 @@ class ChildTrainingConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class PopulationSearchConfig:
-    """The search.
+class PopulationSizes:
+    """How many children a search trains.
 
     Attributes:
       samples: children that the searcher has trained in all.
       batch: children trained at once and told to the searcher together.
       random: uniformly drawn children trained beside each batch: the random arm, at the same cost
         where it is equal to `batch`.
-      power: the reward is the value to this power (the paper: 3, of the accuracy).
       chunk: children in one compiled program; all of a batch by default.
     """
 
     samples: int = 12_800
     batch: int = 8
     random: int = 8
-    power: float = 3.0
     chunk: int | None = None
 
     def __post_init__(self):
         whole("search", self, 1, "samples", "batch", "chunk")
         whole("search", self, 0, "random")
+
+
+@dataclasses.dataclass(frozen=True)
+class PopulationSearchConfig(PopulationSizes):
+    """The search; see `PopulationSizes`.
+
+    Attributes:
+      power: the reward is the value to this power (the paper: 3, of the accuracy).
+    """
+
+    power: float = 3.0
+
+    def __post_init__(self):
+        super().__post_init__()
         real("search", self, 0, math.inf, "power", above=True)
 
 

@@ -66,10 +66,11 @@ def _write(
     space = experiment.population.model.space
     write_json(folder.path / "drawing.json", drawing_of(space, best["architecture"]))
     policy_file(experiment.search_of(), state, experiment.key("policy"), space, folder.path)
-    names = ("test_accuracy", "validation_accuracy", "architecture", "parameters")
+    measure = "perplexity" if "test_perplexity" in best else "accuracy"
+    names = (f"test_{measure}", f"validation_{measure}", "architecture", "parameters")
     result = {
         "name": experiment.config.name,
-        **children_facts(records, best, names),
+        **children_facts(records, best, names, measure),
         "state_digest": state_digest(state, records),
         **run_facts(experiment, command, timing),
         "search": _search(experiment, state),

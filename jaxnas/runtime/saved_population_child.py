@@ -20,7 +20,7 @@ from jaxnas.population_config import NasRLConvConfig
 from jaxnas.runtime.files import write_bytes, write_json
 
 if TYPE_CHECKING:
-    from jaxnas.runtime.population_experiment import PopulationExperiment
+    from jaxnas.runtime.image_population import ImagePopulationExperiment
 
 CHILD, WEIGHTS = "child.json", "weights.npz"
 
@@ -57,7 +57,7 @@ class PopulationChildModule(nnx.Module):
 
 def save(
     folder: pathlib.Path,
-    experiment: PopulationExperiment,
+    experiment: ImagePopulationExperiment,
     architecture: np.ndarray,
     trained: Any,
     moments: LayerMoments,
