@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from flax import nnx
 
 from jaxnas.children.recurrent import Dropout, GatedCell, LanguageModel, TreeCell
-from jaxnas.data import Text
+from jaxnas.data import DataError, Text, text_batches
 from jaxnas.export import Variables
 from jaxnas.runtime.files import write_bytes, write_json
 
@@ -108,6 +109,29 @@ class SavedTextChild:
     def module(self) -> TextChildModule:
         """The child as a Flax NNX module."""
         return TextChildModule(self.model, self.architecture, self.parameters)
+
+
+def evaluate(child: SavedTextChild, text: Text) -> dict[str, Any]:
+    """The perplexity of a saved language model on the test split of a text.
+
+    Raises:
+      DataError: the tokens of the text are others than the child's.
+    """
+    if list(text.vocabulary) != child.description["vocabulary"]:
+        raise DataError(f"{text.name} has other tokens than the child: give its own text.")
+    batches, data = text_batches(text, batch_size=2, score_split="test")
+    architecture, model = jnp.asarray(child.architecture), child.model
+
+    @jax.jit
+    def score(carry: Any, step: jax.Array) -> Any:
+        batch = batches.score_batch(data, step)
+        return model.score(child.parameters, architecture, carry, batch)
+
+    carry, nats, tokens = model.initial_carry(batches.score_batch_size), 0.0, 0.0
+    for step in range(batches.score_steps):
+        sums, carry = score(carry, jnp.int32(step))
+        nats, tokens = nats + float(sums.nats), tokens + float(sums.tokens)
+    return {"test_perplexity": math.exp(nats / tokens), "tokens": int(tokens)}
 
 
 def is_text_child(folder: pathlib.Path) -> bool:

@@ -40,8 +40,9 @@ def draw_accuracy(run: Run) -> Figure | None:
     figure.set_layout_engine("constrained")
     axes = figure.subplots()
     for y, ((_, label, colour, marker), values) in enumerate(rows):
+        most = 1.0 if run.measure == "accuracy" else math.inf
         shown = number(run.result.get(f"test_{run.measure}")) if label == "searched" else math.nan
-        _draw_strip(axes, y, values, colour, marker, shown)
+        _draw_strip(axes, y, values, colour, marker, shown, most)
     labels = [f"{label}\nn = {len(values)}" for (_, label, _, _), values in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.set(
@@ -55,7 +56,7 @@ def draw_accuracy(run: Run) -> Figure | None:
 
 
 def _draw_strip(
-    axes: Axes, y: float, values: np.ndarray, colour: str, marker: str, shown: float
+    axes: Axes, y: float, values: np.ndarray, colour: str, marker: str, shown: float, most: float
 ) -> None:
     """Points below, filled for the child that is shown; above them the mean with its interval."""
     # Equal accuracies would hide each other: spread the points a little, the same at each drawing.
@@ -67,11 +68,7 @@ def _draw_strip(
     mean = mean_interval(values)
     text = f"mean {mean.mean:.4f}"
     if mean.n >= LEAST_FOR_INTERVAL:
-        ends = (
-            np.array([mean.low, mean.high])
-            if mean.mean > 1
-            else np.clip([mean.low, mean.high], 0.0, 1.0)
-        )
+        ends = np.clip([mean.low, mean.high], 0.0, most)
         axes.plot(ends, [y - 0.12] * 2, color=colour, linewidth=2.2)
         text += f" (95% interval {ends[0]:.4f} to {ends[1]:.4f})"
     axes.plot([mean.mean], [y - 0.12], "D", color=colour, markersize=6.5)

@@ -120,9 +120,9 @@ def caveats(run: Run) -> list[str]:
         )
     if len(run.test_scores("best")) > 1:
         notes.append(
-            "The final child was chosen among several retrained ones by what it is worth on "
-            "validation data. That is therefore biased to its favour; what it is worth on test data "
-            "is not."
+            f"The final child was chosen among several retrained ones by validation {run.measure}. "
+            f"Its validation {run.measure} is therefore biased in its favour; its test "
+            f"{run.measure} is not."
         )
     notes.append(
         f"This is one search{_seed(run)}. Another seed can end elsewhere: claims about the method "

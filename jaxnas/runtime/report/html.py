@@ -52,6 +52,13 @@ PICTURES = {
 }
 
 
+EVALUATED = {
+    True: "trained from scratch as long as they are",
+    False: "those of shared weights with the same ones on the same minibatch",
+}
+"""How random children are evaluated, by whether all children are trained from scratch."""
+
+
 def report_page(run: Run, figures: Mapping[str, Figure], problems: Sequence[str] = ()) -> str:
     """The page `report.html`.
 
@@ -101,12 +108,7 @@ def _paragraph(text: str) -> str:
 
 def _picture(run: Run, name: str, figure: Figure) -> str:
     title, caption = PICTURES[name]
-    how = (
-        "trained alike from scratch"
-        if run.from_scratch
-        else "with the same shared weights on the same minibatch"
-    )
-    caption = caption.format(evaluated=how)
+    caption = caption.format(evaluated=EVALUATED[run.from_scratch])
     picture = inline_svg(figure, name, f"{title}. {caption}")
     return f"<h2>{title}</h2>\n<figure>{picture}</figure>\n<p class=quiet>{caption}</p>"
 
