@@ -11,11 +11,37 @@ from jaxnas.config import DataConfig
 from jaxnas.config_checks import real, whole, whole_numbers
 from jaxnas.data.augment import NO_AUGMENTATION, Augmentation
 from jaxnas.searcher_config import SearcherConfig
+from jaxnas.spaces.nasrl_conv import depth_after
+
+
+@dataclasses.dataclass(frozen=True)
+class DepthConfig:
+    """The paper's depth schedule; see `jaxnas.spaces.nasrl_conv.depth_after`.
+
+    Attributes:
+      start: layers at first.
+      every: the searcher's samples between two steps.
+      step: layers added at each.
+    """
+
+    start: int = 6
+    every: int = 1600
+    step: int = 2
+
+    def __post_init__(self):
+        whole("children.depth", self, 1, "start", "every", "step")
+
+    def after(self, samples: int) -> int:
+        """The layers of children after so many samples."""
+        return depth_after(samples, start=self.start, every=self.every, step=self.step)
 
 
 @dataclasses.dataclass(frozen=True)
 class NasRLConvConfig:
-    """NAS-RL's convolutional children; see `jaxnas.children.nasrl_conv`."""
+    """NAS-RL's convolutional children; see `jaxnas.children.nasrl_conv`.
+
+    With `depth` children are shallow at first, and `layers` is the most that they may have.
+    """
 
     kind: Literal["nasrl_conv"] = "nasrl_conv"
     layers: int = 6
@@ -25,6 +51,7 @@ class NasRLConvConfig:
     strides: tuple[int, ...] | None = None
     skips: bool = True
     most_classes: int = 8
+    depth: DepthConfig | None = None
 
     def __post_init__(self):
         for name in ("heights", "widths", "filters", "strides"):
@@ -37,7 +64,7 @@ class NasRLConvConfig:
     def build(self, image_shape: tuple[int, int, int], num_classes: int) -> NasRLConv:
         """The children for images of a shape."""
         options = dataclasses.asdict(self)
-        del options["kind"]
+        del options["kind"], options["depth"]
         return nasrl_conv(image_shape, num_classes, **options)
 
 
@@ -162,6 +189,23 @@ class PopulationConfig:
     training: ChildTrainingConfig = ChildTrainingConfig()
     final: FinalConfig = FinalConfig()
     seed: int = 0
+
+    def __post_init__(self):
+        depth, layers = self.children.depth, self.children.layers
+        if depth is None:
+            return
+        last = (self.search.samples - 1) // self.search.batch * self.search.batch
+        if depth.after(last) > layers:
+            raise ValueError(
+                f"children.depth reaches {depth.after(last)} layers in {self.search.samples} "
+                f"samples, but children.layers is {layers}: give children.layers="
+                f"{depth.after(last)}, or a slower schedule."
+            )
+        if self.searcher.name == "evolution":
+            raise ValueError(
+                "searcher.name is evolution, which changes whole architectures: with "
+                "children.depth take reinforce or random."
+            )
 
 
 def is_population(values: dict[str, Any]) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas.data import Dataset
 from jaxnas.export import ChildModule
 from jaxnas.instance.config import InstanceConfig
 from jaxnas.instance.export import InstanceModule
@@ -151,7 +150,7 @@ def load_result(run_dir: str | pathlib.Path) -> SearchResult:
     return SearchResult(path, values, architecture, child.module())
 
 
-def _experiment(config: AnyConfig, dataset: Dataset) -> AnyExperiment:
+def _experiment(config: AnyConfig, dataset: Any) -> AnyExperiment:
     if isinstance(config, InstanceConfig):
         return InstanceExperiment(config, dataset)
     if isinstance(config, PopulationConfig):

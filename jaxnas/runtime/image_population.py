@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -84,6 +85,15 @@ class ImagePopulationExperiment(PopulationExperiment):
         """Values to a power; what is not finite stays so, and counts as the worst."""
         return jnp.where(jnp.isfinite(values), values**self.config.search.power, jnp.nan)
 
+    @property
+    def shorten(self) -> Callable[[int, np.ndarray], np.ndarray] | None:
+        """Cuts architectures to the depth that the schedule has come to."""
+        depth, model = self.config.children.depth, self.population.model
+        if depth is None:
+            return None
+        assert isinstance(model, NasRLConv)
+        return lambda samples, rows: model.shorten(rows, depth.after(samples))
+
     def finish(
         self, child: Finalist, trained: PopulationState, folder: pathlib.Path
     ) -> dict[str, Any]:
@@ -97,7 +107,7 @@ class ImagePopulationExperiment(PopulationExperiment):
         return {
             "name": child.name,
             "kind": child.kind,
-            "architecture": model.space.encode(child.architecture),
+            "architecture": model.encode(child.architecture),
             "search_value": child.value,
             "validation_accuracy": accuracy(self.data.validation),
             "test_accuracy": accuracy(test),

@@ -11,6 +11,7 @@ import abc
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -89,6 +90,11 @@ class PopulationExperiment(abc.ABC):
     ) -> dict[str, Any]:
         """Saves a trained child in a folder, and reads what it is worth."""
 
+    @property
+    def shorten(self) -> Callable[[int, np.ndarray], np.ndarray] | None:
+        """See `PopulationSearch.shorten`."""
+        return None
+
     def baselines(self) -> list[Finalist]:
         """Children that are trained beside the finalists, none by default."""
         return []
@@ -110,6 +116,7 @@ class PopulationExperiment(abc.ABC):
                 "steps": epochs * self.population.batches.epoch_steps,
             },
             reward=self.reward,
+            shorten=self.shorten,
             epochs=epochs,
             scored=training.scored,
             batch=config.search.batch,

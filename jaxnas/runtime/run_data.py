@@ -27,7 +27,8 @@ def with_own_data(config: Given, data: Any) -> Given:
     """The configuration of a run on `data`, if any: it names no source that it did not use."""
     if data is None:
         return config
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, source=ARRAYS))
+    own: Any = dataclasses.replace(config.data, source=ARRAYS)
+    return dataclasses.replace(config, data=own)
 
 
 def load_dataset(config: AnyConfig, data: Any = None) -> Any:

@@ -40,8 +40,8 @@ def headline(run: Run) -> list[Figure]:
         figures += [Figure(*entry) for entry in instance_findings.headline(run)]
     random = mean_interval(run.test_scores("random"))
     if random.n:
-        text = formats.score(random.mean, run.measure)
-        figures.append(Figure(text, f"test {run.measure}, random", _spread(run)))
+        mean = formats.score(random.mean, run.measure)
+        figures.append(Figure(mean, f"test {run.measure}, random", _spread(run)))
     for key, label in (("parameters", "parameters"), ("flops", "FLOPs per image")):
         if math.isfinite(number(result.get(key))):
             figures.append(Figure(formats.quantity(result[key]), label))
@@ -56,8 +56,8 @@ def _spread(run: Run) -> str:
     children = "1 child" if random.n == 1 else f"mean of {random.n} children"
     if random.n < 2:
         return children
-    high = min(random.high, 1.0) if run.measure == "accuracy" else random.high
-    low, high = (formats.score(end, run.measure) for end in (random.low, high))
+    most = min(random.high, 1.0) if run.measure == "accuracy" else random.high
+    low, high = (formats.score(end, run.measure) for end in (random.low, most))
     return f"{children}, 95% interval {low} to {high}"
 
 
