@@ -39,7 +39,7 @@ def test_architectures_are_cut_to_whole_layers():
 
 def test_a_schedule_past_the_largest_shape_is_refused():
     children = dataclasses.replace(CONFIG.children, depth=dataclasses.replace(DEPTH, every=2))
-    with pytest.raises(ValueError, match=r"reaches 3 layers in 6 samples, but children\.layers is 2"):
+    with pytest.raises(ValueError, match=r"reaches 3 layers in 6 samples, but children\.layers"):
         dataclasses.replace(CONFIG, children=children)
     children = dataclasses.replace(CONFIG.children, depth=DEPTH)
     searcher = dataclasses.replace(CONFIG.searcher, name="evolution")
