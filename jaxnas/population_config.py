@@ -11,11 +11,37 @@ from jaxnas.config import DataConfig
 from jaxnas.config_checks import real, whole, whole_numbers
 from jaxnas.data.augment import NO_AUGMENTATION, Augmentation
 from jaxnas.searcher_config import SearcherConfig
+from jaxnas.spaces.nasrl_conv import depth_after
+
+
+@dataclasses.dataclass(frozen=True)
+class DepthConfig:
+    """The paper's depth schedule; see `jaxnas.spaces.nasrl_conv.depth_after`.
+
+    Attributes:
+      start: layers at first.
+      every: the searcher's samples between two steps.
+      step: layers added at each.
+    """
+
+    start: int = 6
+    every: int = 1600
+    step: int = 2
+
+    def __post_init__(self):
+        whole("children.depth", self, 1, "start", "every", "step")
+
+    def after(self, samples: int) -> int:
+        """The layers of children after so many samples."""
+        return depth_after(samples, start=self.start, every=self.every, step=self.step)
 
 
 @dataclasses.dataclass(frozen=True)
 class NasRLConvConfig:
-    """NAS-RL's convolutional children; see `jaxnas.children.nasrl_conv`."""
+    """NAS-RL's convolutional children; see `jaxnas.children.nasrl_conv`.
+
+    With `depth` children are shallow at first, and `layers` is the most that they may have.
+    """
 
     kind: Literal["nasrl_conv"] = "nasrl_conv"
     layers: int = 6
@@ -25,6 +51,7 @@ class NasRLConvConfig:
     strides: tuple[int, ...] | None = None
     skips: bool = True
     most_classes: int = 8
+    depth: DepthConfig | None = None
 
     def __post_init__(self):
         for name in ("heights", "widths", "filters", "strides"):
@@ -37,7 +64,7 @@ class NasRLConvConfig:
     def build(self, image_shape: tuple[int, int, int], num_classes: int) -> NasRLConv:
         """The children for images of a shape."""
         options = dataclasses.asdict(self)
-        del options["kind"]
+        del options["kind"], options["depth"]
         return nasrl_conv(image_shape, num_classes, **options)
 
 
@@ -76,27 +103,39 @@ class ChildTrainingConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class PopulationSearchConfig:
-    """The search.
+class PopulationSizes:
+    """How many children a search trains.
 
     Attributes:
       samples: children that the searcher has trained in all.
       batch: children trained at once and told to the searcher together.
       random: uniformly drawn children trained beside each batch: the random arm, at the same cost
         where it is equal to `batch`.
-      power: the reward is the value to this power (the paper: 3, of the accuracy).
       chunk: children in one compiled program; all of a batch by default.
     """
 
     samples: int = 12_800
     batch: int = 8
     random: int = 8
-    power: float = 3.0
     chunk: int | None = None
 
     def __post_init__(self):
         whole("search", self, 1, "samples", "batch", "chunk")
         whole("search", self, 0, "random")
+
+
+@dataclasses.dataclass(frozen=True)
+class PopulationSearchConfig(PopulationSizes):
+    """The search; see `PopulationSizes`.
+
+    Attributes:
+      power: the reward is the value to this power (the paper: 3, of the accuracy).
+    """
+
+    power: float = 3.0
+
+    def __post_init__(self):
+        super().__post_init__()
         real("search", self, 0, math.inf, "power", above=True)
 
 
@@ -150,6 +189,23 @@ class PopulationConfig:
     training: ChildTrainingConfig = ChildTrainingConfig()
     final: FinalConfig = FinalConfig()
     seed: int = 0
+
+    def __post_init__(self):
+        depth, layers = self.children.depth, self.children.layers
+        if depth is None:
+            return
+        last = (self.search.samples - 1) // self.search.batch * self.search.batch
+        if depth.after(last) > layers:
+            raise ValueError(
+                f"children.depth reaches {depth.after(last)} layers in {self.search.samples} "
+                f"samples, but children.layers is {layers}: give children.layers="
+                f"{depth.after(last)}, or a slower schedule."
+            )
+        if self.searcher.name == "evolution":
+            raise ValueError(
+                "searcher.name is evolution, which changes whole architectures: with "
+                "children.depth take reinforce or random."
+            )
 
 
 def is_population(values: dict[str, Any]) -> bool:

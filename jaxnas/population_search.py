@@ -68,6 +68,8 @@ class PopulationSearch:
       random: children that are drawn uniformly beside them.
       keep: `K`, how many of the best of either arm are kept.
       chunk: children in one program; all that are trained at once by default.
+      shorten: what is trained of architectures `[N, T]` after so many samples, their ends padding;
+        all of them by default.
 
     Example:
       >>> state = search.init(jax.random.key(0))  # doctest: +SKIP
@@ -85,6 +87,7 @@ class PopulationSearch:
     random: int
     keep: int
     chunk: int | None = None
+    shorten: Callable[[int, np.ndarray], np.ndarray] | None = None
 
     def init(self, key: jax.Array) -> PopulationSearchState:
         """The state before the first batch."""
@@ -105,9 +108,13 @@ class PopulationSearch:
         searcher, proposed = self.searcher.ask(state.searcher, self.batch)
         uniform = self.searcher.space.sample(sample_key, self.random)
         architectures = np.concatenate([np.asarray(proposed), np.asarray(uniform)])
+        if self.shorten is not None:
+            architectures = self.shorten(int(state.step) * self.batch, architectures)
         values = self.values(train_key, architectures, data)
         rewards = self.reward(jnp.asarray(values))
-        searcher, metrics = self.searcher.tell(searcher, proposed, rewards[: self.batch])
+        searcher, metrics = self.searcher.tell(
+            searcher, architectures[: self.batch], rewards[: self.batch]
+        )
         metrics |= _summary("value", values[: self.batch])
         if self.random:
             finite = jnp.where(jnp.isfinite(rewards), rewards, jnp.nan)

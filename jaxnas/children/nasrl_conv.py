@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxnas.children import exact_layers, masked_layers
 from jaxnas.children.exact_layers import Layers
@@ -119,6 +120,29 @@ class NasRLConv:
         features = filters[codes.loose].sum()
         classes = self.settings.num_classes
         return int(kernels + 2 * filters.sum() + (features + 1) * classes)
+
+    def shorten(self, architectures: Any, layers: int) -> np.ndarray:
+        """Architectures `int32 [N, T]` cut to their first layers; the rest is padding."""
+        result = np.array(architectures, np.int32)
+        result[:, self._of_depth(layers).max_length :] = -1
+        return result
+
+    def encode(self, architecture: Any) -> dict[str, Any]:
+        """The walk of a child, of as many layers as it has; see `SearchSpace.encode`."""
+        row = np.asarray(architecture)
+        heights = row[self.settings.columns("height")]
+        space = self._of_depth(int((heights >= 0).sum()))
+        return space.encode(row[: space.max_length])
+
+    def decode(self, encoded: dict[str, Any]) -> np.ndarray:
+        """The architecture `int32 [T]` of an encoded child; the inverse of `encode`."""
+        layers = sum(str(name).endswith("/height") for name, _ in encoded["walk"])
+        row = self._of_depth(layers).decode(encoded)
+        return np.pad(row, (0, self.space.max_length - len(row)), constant_values=-1)
+
+    def _of_depth(self, layers: int) -> SearchSpace:
+        """The space of children of so many layers, whose walks begin those of this space."""
+        return dataclasses.replace(self.settings, layers=layers).space
 
     def _with_moments(self, parameters: Any, architecture: Any, images, moments):
         codes, layers = read_codes(self.settings, architecture), Layers(**parameters["layers"])

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas.data import Dataset
 from jaxnas.export import ChildModule
 from jaxnas.instance.config import InstanceConfig
 from jaxnas.instance.export import InstanceModule
@@ -23,6 +22,7 @@ from jaxnas.runtime import (
 from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.experiment import Experiment
+from jaxnas.runtime.image_population import ImagePopulationExperiment
 from jaxnas.runtime.instance_experiment import InstanceExperiment
 from jaxnas.runtime.json_values import to_json
 from jaxnas.runtime.kinds import AnyConfig
@@ -41,6 +41,9 @@ from jaxnas.runtime.run_folder import RunFolder, read_config
 from jaxnas.runtime.saved import find
 from jaxnas.runtime.saved_instance import SavedInstance
 from jaxnas.runtime.saved_population_child import PopulationChildModule
+from jaxnas.runtime.saved_text_child import TextChildModule
+from jaxnas.runtime.text_population import TextPopulationExperiment
+from jaxnas.text_population_config import TextPopulationConfig
 
 AnyExperiment = Experiment | InstanceExperiment | PopulationExperiment
 
@@ -57,14 +60,15 @@ class SearchResult:
       run_dir: the run folder.
       values: the content of its `result.json`.
       architecture: the best child, `int32 [T]`; `None` where every image has its own.
-      module: that child with its weights, a Flax NNX module from images to logits; where every
-        image has its own, from images to logits, architectures and latencies.
+      module: that child with its weights, a Flax NNX module from images to logits, of a language
+        model from tokens to logits; where every image has its own, from images to logits,
+        architectures and latencies.
     """
 
     run_dir: pathlib.Path
     values: dict[str, Any]
     architecture: np.ndarray | None
-    module: ChildModule | InstanceModule | PopulationChildModule
+    module: ChildModule | InstanceModule | PopulationChildModule | TextChildModule
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -146,11 +150,13 @@ def load_result(run_dir: str | pathlib.Path) -> SearchResult:
     return SearchResult(path, values, architecture, child.module())
 
 
-def _experiment(config: AnyConfig, dataset: Dataset) -> AnyExperiment:
+def _experiment(config: AnyConfig, dataset: Any) -> AnyExperiment:
     if isinstance(config, InstanceConfig):
         return InstanceExperiment(config, dataset)
     if isinstance(config, PopulationConfig):
-        return PopulationExperiment(config, dataset)
+        return ImagePopulationExperiment(config, dataset)
+    if isinstance(config, TextPopulationConfig):
+        return TextPopulationExperiment(config, dataset)
     return Experiment(config, dataset)
 
 

@@ -11,8 +11,15 @@ from typing import Any
 from rich.console import Console
 
 from jaxnas.config import Config
-from jaxnas.data import Dataset, load
-from jaxnas.runtime import api, compilation_cache, saved, saved_child, saved_instance
+from jaxnas.data import load, load_text
+from jaxnas.runtime import (
+    api,
+    compilation_cache,
+    saved,
+    saved_child,
+    saved_instance,
+    saved_text_child,
+)
 from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_bytes, write_json
@@ -68,11 +75,21 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """`jaxnas evaluate`."""
+    child = saved.find(options.run)
+    if isinstance(child, saved_text_child.SavedTextChild):
+        level = child.description["level"]
+        text = (
+            load_text(options.data, level=level)
+            if options.data
+            else _data_of(pathlib.Path(options.run))
+        )
+        _print(saved_text_child.evaluate(child, text))
+        return
     dataset = load(options.data) if options.data else _data_of(pathlib.Path(options.run))
     _print(evaluate_saved(options.run, dataset))
 
 
-def _data_of(folder: pathlib.Path) -> Dataset:
+def _data_of(folder: pathlib.Path) -> Any:
     """The data of a run, from its folder or from that of one of its children."""
     for candidate in (folder, folder.absolute().parent.parent):
         if (candidate / CONFIG).is_file():
@@ -86,6 +103,8 @@ def _data_of(folder: pathlib.Path) -> Dataset:
 def export(options: argparse.Namespace) -> None:
     """`jaxnas export`."""
     child, out = saved.find(options.run), pathlib.Path(options.out)
+    if options.stablehlo and isinstance(child, saved_text_child.SavedTextChild):
+        raise RunError(f"{options.run} holds a language model: leave --stablehlo out.")
     out.mkdir(parents=True, exist_ok=True)
     if isinstance(child, saved_instance.SavedInstance):
         written = [saved_instance.INSTANCE, saved_instance.WEIGHTS]

@@ -8,15 +8,21 @@ from jaxnas.config import Config
 from jaxnas.instance.config import InstanceConfig
 from jaxnas.population_config import PopulationConfig, is_population
 from jaxnas.runtime.errors import ConfigError
+from jaxnas.text_population_config import TextPopulationConfig, is_text_population
 
-AnyConfig = Config | InstanceConfig | PopulationConfig
-"""Children of shared weights, an architecture for every image, children trained from scratch."""
+AnyConfig = Config | InstanceConfig | PopulationConfig | TextPopulationConfig
+"""Children of shared weights, an architecture for every image, children trained from scratch.
+
+Of the last kind are classifiers of images and, in the last class, language models.
+"""
 
 Given = TypeVar("Given", bound=AnyConfig)
 
 
 def kind_of(values: dict[str, Any]) -> type[AnyConfig]:
     """The class of a configuration that was stored as plain values."""
+    if is_text_population(values):
+        return TextPopulationConfig
     if is_population(values):
         return PopulationConfig
     return InstanceConfig if "controller" in values else Config
@@ -38,7 +44,7 @@ def supernet_config(config: AnyConfig, command: str) -> Config:
             f"searched (jaxnas search {config.name}), but not trained or measured as one "
             "architecture."
         )
-    if isinstance(config, PopulationConfig):
+    if isinstance(config, PopulationConfig | TextPopulationConfig):
         raise ConfigError(
             f"{command}: the children of {config.name!r} are trained from scratch, in a "
             "population, and have no shared weights: use jaxnas search."

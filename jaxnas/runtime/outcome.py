@@ -55,7 +55,7 @@ def select(records: list[dict[str, Any]]) -> dict[str, Any]:
 
     The first of equals; a diverged one comes last.
     """
-    rewards = [_finite(r.get("reward", r["validation_accuracy"])) for r in records]
+    rewards = [_finite(r["reward"] if "reward" in r else r["validation_accuracy"]) for r in records]
     return records[max(range(len(records)), key=lambda i: (rewards[i], -i))]
 
 

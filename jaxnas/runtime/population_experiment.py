@@ -7,52 +7,52 @@ form of `result.json`, are the same.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
-import functools
-from typing import Any
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
+import numpy as np
 
-from jaxnas.config_checks import check_batch
-from jaxnas.data import Dataset
-from jaxnas.engine import DeviceData, device_data
-from jaxnas.evaluators import ImageBatches, Population
-from jaxnas.population_config import ChildTrainingConfig, PopulationConfig
+from jaxnas.data import Dataset, Text
+from jaxnas.evaluators import Population
+from jaxnas.evaluators.population import PopulationState
+from jaxnas.population_config import PopulationConfig
 from jaxnas.population_search import PopulationSearch, PopulationSearchState
 from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.experiment import make_searcher
 from jaxnas.runtime.metrics import MetricsWriter
 from jaxnas.runtime.progress import Progress
 from jaxnas.runtime.timing import Timing
+from jaxnas.text_population_config import TextPopulationConfig
 
 _SHOWN = ("value_mean", "random_value_mean", "reward_best", "entropy")
 
 
-# One object per recipe: it is a static argument of compiled programs.
-@functools.lru_cache(maxsize=64)
-def child_optimizer(config: ChildTrainingConfig):
-    """Makes the optimiser of a child: a cosine over its own number of steps."""
+class Finalist(NamedTuple):
+    """One child to train for long: its name, its kind, and what the search knew of it.
 
-    def make(numbers: dict[str, Any]) -> optax.GradientTransformation:
-        def schedule(count: jax.Array) -> jax.Array:
-            done = jnp.minimum(count / numbers["steps"], 1.0)
-            return numbers["learning_rate"] * 0.5 * (1 + jnp.cos(jnp.pi * done))
+    Attributes:
+      name: of its folder.
+      kind: `best`, `random` or `baseline`.
+      architecture: `int32 [T]`, of the population's space.
+      value: in the search; not a number for a baseline.
+      population: what trains it.
+    """
 
-        decay = optax.add_decayed_weights(config.weight_decay)
-        return optax.chain(decay, optax.sgd(schedule, config.momentum, nesterov=True))
-
-    return make
-
-
-def _power(power: float, values: jax.Array) -> jax.Array:
-    """Values to a power; what is not finite stays so, and counts as the worst."""
-    return jnp.where(jnp.isfinite(values), values**power, jnp.nan)
+    name: str
+    kind: str
+    architecture: np.ndarray
+    value: float
+    population: Population
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class PopulationExperiment:
+class PopulationExperiment(abc.ABC):
     """The parts of an experiment, built and checked before any work is done.
 
     Attributes:
@@ -63,31 +63,41 @@ class PopulationExperiment:
       ValueError: data, children or options that do not fit each other.
     """
 
-    config: PopulationConfig
-    dataset: Dataset
+    config: PopulationConfig | TextPopulationConfig
+    dataset: Dataset | Text
 
     def __post_init__(self):
-        size = self.config.training.batch_size
-        check_batch("training.batch_size", size, "train", self.dataset.sizes["train"])
-        self.search_of()  # build now: what does not fit fails before any work
+        search = self.search_of()  # build now: what does not fit fails before any work
+        check_memory(self.population, search.hyperparameters, search.chunk)
 
-    @functools.cached_property
+    @property
+    @abc.abstractmethod
     def population(self) -> Population:
         """What trains the children, in the search and after it: one program for both."""
-        sizes, training = self.dataset.sizes, self.config.training
-        batches = ImageBatches(
-            sizes["train"],
-            sizes["validation"],
-            training.batch_size,
-            augmentation=training.augmentation,
-        )
-        model = self.config.children.build(self.dataset.image_shape, self.dataset.num_classes)
-        return Population(model, batches, child_optimizer(training))
 
-    @functools.cached_property
-    def data(self) -> DeviceData:
-        """The train and validation splits on the device."""
-        return device_data(self.dataset)
+    @property
+    @abc.abstractmethod
+    def data(self) -> Any:
+        """What it trains on, on the device."""
+
+    @abc.abstractmethod
+    def reward(self, values: jax.Array) -> jax.Array:
+        """The rewards `[N]` of values `[N]`; what is not finite counts as the worst."""
+
+    @abc.abstractmethod
+    def finish(
+        self, child: Finalist, trained: PopulationState, folder: pathlib.Path
+    ) -> dict[str, Any]:
+        """Saves a trained child in a folder, and reads what it is worth."""
+
+    @property
+    def shorten(self) -> Callable[[int, np.ndarray], np.ndarray] | None:
+        """See `PopulationSearch.shorten`."""
+        return None
+
+    def baselines(self) -> list[Finalist]:
+        """Children that are trained beside the finalists, none by default."""
+        return []
 
     def key(self, stream: str) -> jax.Array:
         """The PRNG key of one part of the experiment."""
@@ -105,7 +115,8 @@ class PopulationExperiment:
                 "learning_rate": training.learning_rate,
                 "steps": epochs * self.population.batches.epoch_steps,
             },
-            reward=functools.partial(_power, config.search.power),
+            reward=self.reward,
+            shorten=self.shorten,
             epochs=epochs,
             scored=training.scored,
             batch=config.search.batch,
@@ -141,3 +152,46 @@ class PopulationExperiment:
             progress.advance({name: values[name] for name in _SHOWN if name in values})
             step += 1
         return state
+
+
+def check_memory(population: Population, hyperparameters: dict[str, float], chunk: int) -> None:
+    """Checks that the weights and optimisers of a chunk of children fit in the device's memory.
+
+    Raises:
+      ValueError: they do not; the message says what a child needs, and the remedy.
+    """
+    stored, memory = stored_bytes(population, hyperparameters), device_memory()
+    if memory is None or stored * chunk <= memory:
+        return
+    most, one = memory // stored, f"{stored / 1e9:.3g} GB"
+    there = f"the device has {memory / 1e9:.3g} GB"
+    if most < 1:
+        raise ValueError(
+            f"one child of 'children' needs {one} for its weights and optimiser, before and after "
+            f"a step, but {there}: make the children smaller."
+        )
+    raise ValueError(
+        f"search.chunk is {chunk} children of {one} each, but {there}: give {most} or less."
+    )
+
+
+def stored_bytes(population: Population, hyperparameters: dict[str, float]) -> int:
+    """The bytes of one child, before and after a step; what a step needs besides comes on top."""
+    one = {name: jnp.zeros(1) for name in hyperparameters}
+    architecture = jnp.zeros((1, population.model.space.max_length), jnp.int32)
+    # On one device, whatever the mesh.
+    alone = dataclasses.replace(population, mesh=None)
+    state = jax.eval_shape(alone.init, jax.random.split(jax.random.key(0), 1), architecture, one)
+    leaves = jax.tree.leaves((state.parameters, state.optimizer))
+    return 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+
+
+def device_memory() -> int | None:
+    """The bytes of the first device, or of the machine where that is a CPU; `None` if unknown."""
+    device = jax.devices()[0]
+    if device.platform != "cpu":
+        return (device.memory_stats() or {}).get("bytes_limit")
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None

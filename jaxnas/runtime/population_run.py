@@ -15,7 +15,7 @@ from jaxnas.runtime.outcome import RESULT, policy_file, select
 from jaxnas.runtime.population_experiment import PopulationExperiment
 from jaxnas.runtime.population_final import FinalPhase, finalists
 from jaxnas.runtime.progress import Progress
-from jaxnas.runtime.report import drawing_of, write_report
+from jaxnas.runtime.report import drawing_of_walk, write_report
 from jaxnas.runtime.run_facts import children_facts, run_facts, state_digest
 from jaxnas.runtime.run_folder import RunFolder
 from jaxnas.runtime.timing import Timing
@@ -64,12 +64,13 @@ def _write(
     """Writes everything that the report is made of."""
     best = select([record for record in records if record["kind"] == "best"])
     space = experiment.population.model.space
-    write_json(folder.path / "drawing.json", drawing_of(space, best["architecture"]))
+    write_json(folder.path / "drawing.json", drawing_of_walk(best["architecture"]["walk"]))
     policy_file(experiment.search_of(), state, experiment.key("policy"), space, folder.path)
-    names = ("test_accuracy", "validation_accuracy", "architecture", "parameters")
+    measure = "perplexity" if "test_perplexity" in best else "accuracy"
+    names = (f"test_{measure}", f"validation_{measure}", "architecture", "parameters")
     result = {
         "name": experiment.config.name,
-        **children_facts(records, best, names),
+        **children_facts(records, best, names, measure),
         "state_digest": state_digest(state, records),
         **run_facts(experiment, command, timing),
         "search": _search(experiment, state),

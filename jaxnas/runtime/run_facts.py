@@ -35,26 +35,31 @@ def run_facts(experiment: Any, command: str, timing: Timing) -> dict[str, Any]:
 
 
 def children_facts(
-    records: list[dict[str, Any]], best: dict[str, Any], names: Iterable[str]
+    records: list[dict[str, Any]],
+    best: dict[str, Any],
+    names: Iterable[str],
+    measure: str = "accuracy",
 ) -> dict[str, Any]:
-    """What the trained children come to: the best one, and the accuracies of each kind.
+    """What the trained children come to: the best one, and what those of each kind are worth.
 
     Args:
-      records: of all trained children, of kind `best` or `random`.
+      records: of all trained children, of kind `best`, `random` or `baseline`.
       best: the record of the best one.
       names: what of that record stands at the top.
+      measure: `accuracy` or `perplexity`.
     """
+    many = measure.removesuffix("y") + "ies"
     by_kind = {
-        kind: [record["test_accuracy"] for record in records if record["kind"] == kind]
+        kind: [record[f"test_{measure}"] for record in records if record["kind"] == kind]
         for kind in ("best", "random")
     }
     finite = [float(a) for a in by_kind["random"] if np.isfinite(float(a))]
     return {
         "child": best["name"],
         **{name: best.get(name) for name in names},
-        "best_test_accuracies": by_kind["best"],
-        "random_test_accuracy_mean": float(np.mean(finite)) if finite else None,
-        "random_test_accuracies": by_kind["random"],
+        f"best_test_{many}": by_kind["best"],
+        f"random_test_{measure}_mean": float(np.mean(finite)) if finite else None,
+        f"random_test_{many}": by_kind["random"],
         "children": records,
     }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pathlib
 
-from jaxnas.runtime import saved_child, saved_instance, saved_population_child
+from jaxnas.runtime import saved_child, saved_instance, saved_population_child, saved_text_child
 from jaxnas.runtime.saved_child import SavedChild
 from jaxnas.runtime.saved_instance import SavedInstance
 from jaxnas.runtime.saved_population_child import SavedPopulationChild
+from jaxnas.runtime.saved_text_child import SavedTextChild
 
-Saved = SavedChild | SavedInstance | SavedPopulationChild
+Saved = SavedChild | SavedInstance | SavedPopulationChild | SavedTextChild
 
 
 def find(folder: str | pathlib.Path) -> Saved:
@@ -29,4 +30,7 @@ def find(folder: str | pathlib.Path) -> Saved:
     if saved_population_child.is_population_child(path):
         with saved_child.readable(path):
             return SavedPopulationChild(path)
+    if saved_text_child.is_text_child(path):
+        with saved_child.readable(path):
+            return SavedTextChild(path)
     return SavedChild(path)

@@ -18,9 +18,10 @@ from jaxnas.data.batches import normalize
 from jaxnas.export import Variables
 from jaxnas.population_config import NasRLConvConfig
 from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime.overrides import from_values
 
 if TYPE_CHECKING:
-    from jaxnas.runtime.population_experiment import PopulationExperiment
+    from jaxnas.runtime.image_population import ImagePopulationExperiment
 
 CHILD, WEIGHTS = "child.json", "weights.npz"
 
@@ -57,13 +58,14 @@ class PopulationChildModule(nnx.Module):
 
 def save(
     folder: pathlib.Path,
-    experiment: PopulationExperiment,
+    experiment: ImagePopulationExperiment,
     architecture: np.ndarray,
     trained: Any,
     moments: LayerMoments,
 ) -> None:
     """Writes a trained child to `folder`, which is made."""
-    dataset = experiment.dataset
+    dataset, model = experiment.dataset, experiment.population.model
+    assert isinstance(model, NasRLConv)
     tree = {"weights": trained.parameters, "moments": moments._asdict()}
     leaves, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(tree))
     plain: dict[str, Any] = {_path(path): np.asarray(leaf) for path, leaf in leaves}
@@ -74,7 +76,7 @@ def save(
     write_json(
         folder / CHILD,
         {
-            "architecture": experiment.population.model.space.encode(architecture),
+            "architecture": model.encode(architecture),
             "children": experiment.config.children,
             "image_shape": list(dataset.image_shape),
             "num_classes": dataset.num_classes,
@@ -93,10 +95,10 @@ class SavedPopulationChild:
         self.folder = folder
         self.description = description = json.loads((folder / CHILD).read_text())
         shape = tuple(description["image_shape"])
-        self.model = NasRLConvConfig(**description["children"]).build(
+        self.model = from_values(description["children"], NasRLConvConfig).build(
             shape, description["num_classes"]
         )
-        self.architecture = self.model.space.decode(description["architecture"])
+        self.architecture = self.model.decode(description["architecture"])
         with open(folder / WEIGHTS, "rb") as file, np.load(file) as stored:
             arrays = {name: stored[name] for name in stored.files}
         like = jax.eval_shape(self.model.init, jax.random.key(0), self.architecture)

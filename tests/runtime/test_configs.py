@@ -11,6 +11,7 @@ from jaxnas.runtime import RunFolder
 from jaxnas.runtime.configs import config_names, config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.overrides import from_values
+from jaxnas.text_population_config import TextPopulationConfig
 
 SHIPPED = [
     "enas_digits",
@@ -19,6 +20,8 @@ SHIPPED = [
     "instanas_cifar10",
     "instanas_digits",
     "nasbench201_cifar10",
+    "nasrl_cell_characters",
+    "nasrl_cell_ptb",
     "nasrl_conv_cifar10",
     "nasrl_conv_digits",
     "shufflenas_cifar10",
@@ -49,6 +52,11 @@ def test_every_config_survives_json(name):
 @pytest.mark.parametrize("name", config_names())
 def test_smoke_variants_are_smaller_and_their_networks_fit_their_data(name):
     whole, smoke = load_config(name), load_config(f"{name}:smoke")
+    if isinstance(whole, TextPopulationConfig):
+        assert smoke.search.samples < whole.search.samples
+        sizes = [c.children.build(50).count_parameters() for c in (smoke, whole)]
+        assert sizes[0] < sizes[1]
+        return
     if isinstance(whole, PopulationConfig):
         assert smoke.search.samples < whole.search.samples
         assert smoke.final.epochs <= 2 < whole.final.epochs

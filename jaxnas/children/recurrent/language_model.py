@@ -179,6 +179,22 @@ class LanguageModel:
         """Minus the perplexity, `exp(nats / tokens)`."""
         return -jnp.exp(sums.nats / sums.tokens)
 
+    def count_parameters(self) -> int:
+        """How many weights a child has, the same for every architecture."""
+        child = jnp.zeros(self.space.max_length, jnp.int32)
+        shapes = jax.eval_shape(self.init, jax.random.key(0), child)
+        return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+    def logits(
+        self, parameters: Parameters, architecture: jax.Array, carry: Any, tokens: jax.Array
+    ) -> tuple[jax.Array, tuple[State, ...]]:
+        """The logits `[B, T, V]` of what follows each token `int [B, T]`, and the next carry."""
+        masks = _Masks(None, (None,) * self.layers, (None,) * self.layers, None)
+        values, states = self._run(parameters, architecture, carry, tokens.T, masks)
+        softmax = parameters.embedding if parameters.softmax is None else parameters.softmax
+        logits = values @ softmax.T + parameters.bias
+        return jnp.swapaxes(logits.reshape(*tokens.T.shape, -1), 0, 1), states
+
     def _read(
         self,
         parameters: Parameters,
@@ -191,6 +207,17 @@ class LanguageModel:
         """Tokens `[B, T + 1]` to their likelihood; without a key nothing may be dropped."""
         tokens, labels = batch[:, :-1].T, batch[:, 1:].T
         masks = _draw_masks(dropout, key, self, len(batch), parameters.embedding.dtype)
+        values, states = self._run(parameters, architecture, carry, tokens, masks)
+        softmax = parameters.embedding if parameters.softmax is None else parameters.softmax
+        nats = negative_log_likelihood(
+            self.chunk, values, softmax, parameters.bias, labels.reshape(-1)
+        )
+        return Likelihood(nats, jnp.asarray(labels.size, nats.dtype)), states
+
+    def _run(
+        self, parameters: Parameters, architecture: jax.Array, carry: Any, tokens, masks: _Masks
+    ) -> tuple[jax.Array, tuple[State, ...]]:
+        """The last layer's values `[T B, H]` on tokens `[T, B]`, and the next carry."""
         maps, states = _first_maps(parameters, tokens, masks), []
         for i, layer in enumerate(parameters.layers):
             values, state = self.cell.run(
@@ -200,12 +227,7 @@ class LanguageModel:
             if i + 1 < self.layers:
                 following = apply_mask(values, masks.inputs[i + 1])
                 maps = _maps(parameters.layers[i + 1], following)
-        values = apply_mask(values, masks.output).reshape(-1, self.hidden)
-        softmax = parameters.embedding if parameters.softmax is None else parameters.softmax
-        nats = negative_log_likelihood(
-            self.chunk, values, softmax, parameters.bias, labels.reshape(-1)
-        )
-        return Likelihood(nats, jnp.asarray(labels.size, nats.dtype)), tuple(states)
+        return apply_mask(values, masks.output).reshape(-1, self.hidden), tuple(states)
 
 
 class _Masks(NamedTuple):

@@ -15,7 +15,11 @@ from jaxnas.runtime.report import style
 from jaxnas.runtime.report.reading import Run, number, numbers
 from jaxnas.runtime.report.statistics import mean_interval
 
-KINDS = (("best", "searched", style.SEARCHED, "o"), ("random", "random", style.RANDOM, "s"))
+KINDS = (
+    ("best", "searched", style.SEARCHED, "o"),
+    ("random", "random", style.RANDOM, "s"),
+    ("baseline", "baseline", style.PURPLE, "^"),
+)
 
 LEAST_FOR_INTERVAL = 3
 """Two values give an interval of no use: it is wider than six of their distances to each side."""
@@ -28,7 +32,7 @@ def draw_accuracy(run: Run) -> Figure | None:
     Returns:
       The figure, `None` when no child has a test accuracy.
     """
-    rows = [(kind, run.test_accuracies(kind[0])) for kind in KINDS]
+    rows = [(kind, run.test_scores(kind[0])) for kind in KINDS]
     rows = [(kind, values) for kind, values in rows if len(values)]
     if not rows:
         return None
@@ -36,11 +40,14 @@ def draw_accuracy(run: Run) -> Figure | None:
     figure.set_layout_engine("constrained")
     axes = figure.subplots()
     for y, ((_, label, colour, marker), values) in enumerate(rows):
-        shown = number(run.result.get("test_accuracy")) if label == "searched" else math.nan
-        _draw_strip(axes, y, values, colour, marker, shown)
+        most = 1.0 if run.measure == "accuracy" else math.inf
+        shown = number(run.result.get(f"test_{run.measure}")) if label == "searched" else math.nan
+        _draw_strip(axes, y, values, colour, marker, shown, most)
     labels = [f"{label}\nn = {len(values)}" for (_, label, _, _), values in rows]
     axes.set_yticks(range(len(rows)), labels)
-    axes.set(ylim=(len(rows) - 0.45, -0.6), xlabel="test accuracy after training from scratch")
+    axes.set(
+        ylim=(len(rows) - 0.45, -0.6), xlabel=f"test {run.measure} after training from scratch"
+    )
     axes.set_title("Searched and random children, trained alike")
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.08)
@@ -49,7 +56,7 @@ def draw_accuracy(run: Run) -> Figure | None:
 
 
 def _draw_strip(
-    axes: Axes, y: float, values: np.ndarray, colour: str, marker: str, shown: float
+    axes: Axes, y: float, values: np.ndarray, colour: str, marker: str, shown: float, most: float
 ) -> None:
     """Points below, filled for the child that is shown; above them the mean with its interval."""
     # Equal accuracies would hide each other: spread the points a little, the same at each drawing.
@@ -61,7 +68,7 @@ def _draw_strip(
     mean = mean_interval(values)
     text = f"mean {mean.mean:.4f}"
     if mean.n >= LEAST_FOR_INTERVAL:
-        ends = np.clip([mean.low, mean.high], 0.0, 1.0)
+        ends = np.clip([mean.low, mean.high], 0.0, most)
         axes.plot(ends, [y - 0.12] * 2, color=colour, linewidth=2.2)
         text += f" (95% interval {ends[0]:.4f} to {ends[1]:.4f})"
     axes.plot([mean.mean], [y - 0.12], "D", color=colour, markersize=6.5)

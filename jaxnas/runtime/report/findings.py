@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from jaxnas.runtime.report import formats, instance_findings
 from jaxnas.runtime.report.reading import Run, number
 from jaxnas.runtime.report.statistics import mean_interval
@@ -20,24 +22,26 @@ class Figure(NamedTuple):
 
 def finished(run: Run) -> bool:
     """Whether the run has its result."""
-    return math.isfinite(number(run.result.get("test_accuracy")))
+    return math.isfinite(number(run.result.get(f"test_{run.measure}")))
 
 
 def headline(run: Run) -> list[Figure]:
     """The numbers that a reader wants first; only those that are there."""
     result = run.result
-    remark = "the child with the highest validation accuracy; test data read once"
+    extreme = "lowest" if run.measure == "perplexity" else "highest"
+    remark = f"the child with the {extreme} validation {run.measure}; test data read once"
     if instance_findings.is_instance(run):
         remark = "the fastest point as accurate as MobileNetV2 1.0x on validation data, if any"
     figures = []
     if finished(run):
-        text = formats.accuracy(result["test_accuracy"])
-        figures.append(Figure(text, "test accuracy, searched", remark))
+        text = formats.score(result[f"test_{run.measure}"], run.measure)
+        figures.append(Figure(text, f"test {run.measure}, searched", remark))
     if instance_findings.is_instance(run):
         figures += [Figure(*entry) for entry in instance_findings.headline(run)]
-    random = mean_interval(run.test_accuracies("random"))
+    random = mean_interval(run.test_scores("random"))
     if random.n:
-        figures.append(Figure(formats.accuracy(random.mean), "test accuracy, random", _spread(run)))
+        mean = formats.score(random.mean, run.measure)
+        figures.append(Figure(mean, f"test {run.measure}, random", _spread(run)))
     for key, label in (("parameters", "parameters"), ("flops", "FLOPs per image")):
         if math.isfinite(number(result.get(key))):
             figures.append(Figure(formats.quantity(result[key]), label))
@@ -48,27 +52,44 @@ def headline(run: Run) -> list[Figure]:
 
 
 def _spread(run: Run) -> str:
-    random = mean_interval(run.test_accuracies("random"))
+    random = mean_interval(run.test_scores("random"))
     children = "1 child" if random.n == 1 else f"mean of {random.n} children"
     if random.n < 2:
         return children
-    return f"{children}, 95% interval {random.low:.4f} to {min(random.high, 1.0):.4f}"
+    most = min(random.high, 1.0) if run.measure == "accuracy" else random.high
+    low, high = (formats.score(end, run.measure) for end in (random.low, most))
+    return f"{children}, 95% interval {low} to {high}"
 
 
 def comparison(run: Run) -> str:
     """Searched against random in one sentence that claims no more than the numbers do."""
     if instance_findings.is_instance(run):
         return instance_findings.comparison(run)
-    random, searched = run.test_accuracies("random"), number(run.result.get("test_accuracy"))
+    random, searched = run.test_scores("random"), number(run.result.get(f"test_{run.measure}"))
     if not math.isfinite(searched) or not len(random):
         return ""
     below, n = int((random < searched).sum()), len(random)
+    if run.measure == "perplexity":
+        return _perplexities(run, searched, random)
     gain = 100 * (searched - float(random.mean()))
     direction = "above" if gain >= 0 else "below"
     return (
         f"The searched child's test accuracy is {abs(gain):.2f} percentage points {direction} the "
         f"mean of the random children, and higher than that of {below} of {n} of them."
     )
+
+
+def _perplexities(run: Run, searched: float, random: np.ndarray) -> str:
+    """The searched cell against the random ones and the baselines."""
+    text = (
+        f"The searched cell's test perplexity is {searched:.3f}, the mean of the random cells "
+        f"{random.mean():.3f}; it is lower than that of {int((random > searched).sum())} of "
+        f"{len(random)} of them."
+    )
+    names = (child["name"] for child in run.children("baseline"))
+    known = zip(names, run.children("baseline"), strict=True)
+    parts = [f"{n.removeprefix('baseline-')} {number(c['test_perplexity']):.3f}" for n, c in known]
+    return f"{text} At equal parameters: {', '.join(parts)}." if parts else text
 
 
 def caveats(run: Run) -> list[str]:
@@ -79,22 +100,29 @@ def caveats(run: Run) -> list[str]:
         "Data is split into training, validation and test data. Rewards, the choice of the final "
         "child and its training see the first two only; test data is read once, for this report.",
     ]
-    if len(run.test_accuracies("random")):
+    if len(run.test_scores("random")):
         notes.append(
             "The random children are drawn uniformly from the same search space and trained from "
             "scratch like the searched ones. What the searched child gains over them is the gain "
             "of the search; the rest is due to the space and the training."
         )
-    if any("random_reward_mean" in record for record in run.phase("policy")):
+    drawn = any("random_reward_mean" in record for record in run.phase("policy"))
+    if drawn and run.from_scratch:
+        notes.append(
+            "The random arm of the reward curve are uniformly drawn children, trained from scratch "
+            "as long as the searcher's. The distance to it is what the searcher has learned."
+        )
+    elif drawn:
         notes.append(
             "The random arm of the reward curve are uniformly drawn children under the same shared "
             "weights and on the same minibatch. It rises as the weights learn; the distance to "
             "it is what the policy has learned."
         )
-    if len(run.test_accuracies("best")) > 1:
+    if len(run.test_scores("best")) > 1:
         notes.append(
-            "The final child was chosen among several retrained ones by validation accuracy. Its "
-            "validation accuracy is therefore biased upwards; its test accuracy is not."
+            f"The final child was chosen among several retrained ones by validation {run.measure}. "
+            f"Its validation {run.measure} is therefore biased in its favour; its test "
+            f"{run.measure} is not."
         )
     notes.append(
         f"This is one search{_seed(run)}. Another seed can end elsewhere: claims about the method "

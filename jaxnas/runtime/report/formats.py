@@ -17,6 +17,14 @@ def accuracy(value: Any) -> str:
     return f"{value:.4f}" if math.isfinite(value) else MISSING
 
 
+def score(value: Any, measure: str) -> str:
+    """An accuracy with four decimals, a perplexity with three: `4.283`."""
+    if measure == "accuracy":
+        return accuracy(value)
+    value = number(value)
+    return f"{value:.3f}" if math.isfinite(value) else MISSING
+
+
 def quantity(value: Any, *, short: bool = False) -> str:
     """A count with three significant digits, `1.23 million` or `1.23 M`; small ones in full."""
     value = number(value)

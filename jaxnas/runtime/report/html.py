@@ -37,8 +37,7 @@ PICTURES = {
     "curves": (
         "The search",
         "Thin: recorded values. Thick: their moving average. The random children are evaluated "
-        "just as the policy's are: those of shared weights with the same ones on the same "
-        "minibatch.",
+        "just as the policy's are: {evaluated}.",
     ),
     "policy": (
         "What the policy learned",
@@ -51,6 +50,13 @@ PICTURES = {
     ),
     "training": ("Training of the children", "One line for each child trained from scratch."),
 }
+
+
+EVALUATED = {
+    True: "trained from scratch as long as they are",
+    False: "those of shared weights with the same ones on the same minibatch",
+}
+"""How random children are evaluated, by whether all children are trained from scratch."""
 
 
 def report_page(run: Run, figures: Mapping[str, Figure], problems: Sequence[str] = ()) -> str:
@@ -66,7 +72,7 @@ def report_page(run: Run, figures: Mapping[str, Figure], problems: Sequence[str]
         f'<p class="quiet">Architecture search with jaxnas, {escape(findings.status(run))}.</p>',
         _headline(run),
         _paragraph(findings.comparison(run)),
-        *(_picture(name, figures[name]) for name in PICTURES if name in figures),
+        *(_picture(run, name, figures[name]) for name in PICTURES if name in figures),
         tables.children(run),
         tables.arms(run),
         tables.costs(run),
@@ -100,8 +106,9 @@ def _paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>" if text else ""
 
 
-def _picture(name: str, figure: Figure) -> str:
+def _picture(run: Run, name: str, figure: Figure) -> str:
     title, caption = PICTURES[name]
+    caption = caption.format(evaluated=EVALUATED[run.from_scratch])
     picture = inline_svg(figure, name, f"{title}. {caption}")
     return f"<h2>{title}</h2>\n<figure>{picture}</figure>\n<p class=quiet>{caption}</p>"
 

@@ -67,11 +67,22 @@ class Run:
         children = [child for child in entries if isinstance(child, Mapping)]
         return [dict(child) for child in children if kind in (None, child.get("kind"))]
 
-    def test_accuracies(self, kind: str) -> np.ndarray:
-        """The finite test accuracies of the retrained children of one kind, `float [n]`."""
-        listed = self.result.get(f"{kind}_test_accuracies")
+    @property
+    def measure(self) -> str:
+        """What children are worth: `accuracy`, or for language models `perplexity`."""
+        return "perplexity" if "test_perplexity" in self.result else "accuracy"
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether all children of the search were trained from scratch."""
+        return "children" in self.config
+
+    def test_scores(self, kind: str) -> np.ndarray:
+        """The finite test scores of the retrained children of one kind, `float [n]`."""
+        many = self.measure.removesuffix("y") + "ies"
+        listed = self.result.get(f"{kind}_test_{many}")
         if not listed:
-            listed = [child.get("test_accuracy") for child in self.children(kind)]
+            listed = [child.get(f"test_{self.measure}") for child in self.children(kind)]
         values = numbers(listed)
         return values[np.isfinite(values)]
 

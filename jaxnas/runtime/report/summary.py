@@ -69,7 +69,7 @@ def _children(run: Run) -> Table | None:
         table.add_column(head, justify="right", no_wrap=True)
     for child in children:
         kind = str(child.get("kind", ""))
-        scores = [formats.accuracy(child.get(key)) for key in scored]
+        scores = [formats.score(child.get(key), run.measure) for key in scored]
         sizes = [formats.quantity(child.get(key), short=True) for key in ("parameters", "flops")]
         cells = [str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes]
         table.add_row(*(Text(cell) for cell in cells))

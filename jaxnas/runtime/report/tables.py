@@ -11,7 +11,7 @@ from typing import Any
 from jaxnas.runtime.report import formats, instance_findings
 from jaxnas.runtime.report.reading import Run, number
 
-KINDS = {"best": "searched", "random": "random"}
+KINDS = {"best": "searched", "random": "random", "baseline": "baseline"}
 
 
 def children(run: Run) -> str:
@@ -24,14 +24,14 @@ def children(run: Run) -> str:
     heads = ["child", "kind", *scored.values(), "parameters", "FLOPs", *times]
     rows, chosen = [], []
     for child in entries:
-        scores = [formats.accuracy(child.get(key)) for key in scored]
+        scores = [formats.score(child.get(key), run.measure) for key in scored]
         sizes = [formats.quantity(child.get(key), short=True) for key in ("parameters", "flops")]
         kind = str(child.get("kind", ""))
         took = [formats.latency(child.get("latency"), batch) for batch in batches]
         rows.append([str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes, *took])
         same = child.get("architecture") == run.result.get("architecture")
         chosen.append(kind == "best" and same and "architecture" in child)
-    text = "Accuracies and sizes (M: million, B: billion); the final child in bold."
+    text = "Scores and sizes (M: million, B: billion); the final child in bold."
     if batches:
         text += " Milliseconds for so many images on the machine of the run: median +- half of "
         text += "the interquartile range."
@@ -42,7 +42,7 @@ def children(run: Run) -> str:
 
 def accuracies(run: Run) -> dict[str, str]:
     """The accuracies of children by their headings; with shared weights where there were any."""
-    alone = {"validation_accuracy": "validation", "test_accuracy": "test"}
+    alone = {f"{split}_{run.measure}": split for split in ("validation", "test")}
     if any("shared_accuracy" in child for child in run.children()):
         return {"shared_accuracy": "shared weights", **alone}
     return alone
