@@ -12,7 +12,15 @@ from rich.console import Console
 
 from jaxnas.config import Config
 from jaxnas.data import Dataset, load
-from jaxnas.runtime import api, compilation_cache, saved, saved_child, saved_instance
+from jaxnas.runtime import (
+    api,
+    compilation_cache,
+    saved,
+    saved_child,
+    saved_instance,
+    saved_task_child,
+    tasks_evaluation,
+)
 from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_bytes, write_json
@@ -30,6 +38,7 @@ from jaxnas.runtime.run_folder import CONFIG, read_config
 from jaxnas.runtime.shown_space import find_space, policy_of_run
 from jaxnas.runtime.train import evaluate_saved, read_architecture
 from jaxnas.runtime.train import train as train_child
+from jaxnas.tasks_config import TasksConfig
 
 _OUT = Console(soft_wrap=True)
 
@@ -43,6 +52,7 @@ def search(options: argparse.Namespace) -> None:
             overrides=options.overrides,
             run_dir=options.run_dir,
             resume=options.resume,
+            from_run=options.from_run,
             quiet=options.quiet,
             tensorboard=options.tensorboard,
             command=options.line,
@@ -68,7 +78,11 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """`jaxnas evaluate`."""
-    dataset = load(options.data) if options.data else _data_of(pathlib.Path(options.run))
+    folder = pathlib.Path(options.run)
+    if tasks_evaluation.is_of_tasks(folder):
+        _print(tasks_evaluation.evaluate(folder, options.data))
+        return
+    dataset = load(options.data) if options.data else _data_of(folder)
     _print(evaluate_saved(options.run, dataset))
 
 
@@ -79,6 +93,7 @@ def _data_of(folder: pathlib.Path) -> Dataset:
             config = config_of_run(read_config(candidate))
             if config.data.source == ARRAYS:
                 raise RunError(f"{folder} is of a run on its caller's own arrays: give --data.")
+            assert not isinstance(config, TasksConfig)  # Evaluated elsewhere.
             return load_dataset(config)
     raise RunError(f"{folder} does not say its data: give --data.")
 
@@ -108,6 +123,10 @@ def _write_stablehlo(child: saved.Saved, out: pathlib.Path) -> str:
     from jaxnas import export
     from jaxnas.instance import export as instance_export
 
+    if isinstance(child, saved_task_child.SavedTaskChild):
+        program = export.stablehlo(child.module(), child.input.shape, child.input.dtype)
+        write_bytes(out / "child.stablehlo", program)
+        return "child.stablehlo"
     shape = tuple(child.description["image_shape"])
     if isinstance(child, saved_instance.SavedInstance):
         write_bytes(out / "instance.stablehlo", instance_export.stablehlo(child.module(), shape))

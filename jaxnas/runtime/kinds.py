@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, TypeVar
 
 from jaxnas.config import Config
 from jaxnas.instance.config import InstanceConfig
 from jaxnas.population_config import PopulationConfig, is_population
 from jaxnas.runtime.errors import ConfigError
+from jaxnas.tasks_config import TasksConfig, is_tasks
 
-AnyConfig = Config | InstanceConfig | PopulationConfig
-"""Children of shared weights, an architecture for every image, children trained from scratch."""
+AnyConfig = Config | InstanceConfig | PopulationConfig | TasksConfig
+"""Children of shared weights, an architecture for every image, children trained from scratch for
+one task or for several."""
 
 Given = TypeVar("Given", bound=AnyConfig)
 
 
 def kind_of(values: dict[str, Any]) -> type[AnyConfig]:
     """The class of a configuration that was stored as plain values."""
+    if is_tasks(values):
+        return TasksConfig
     if is_population(values):
         return PopulationConfig
     return InstanceConfig if "controller" in values else Config
+
+
+def transferred(config: Given, run: str) -> Given:
+    """The configuration of a search that goes out from the controller of a finished one.
+
+    Raises:
+      ConfigError: a configuration without several tasks.
+    """
+    if not isinstance(config, TasksConfig):
+        raise ConfigError(
+            f"--from {run}: config {config.name!r} has no tasks whose controller could go over: "
+            "use one such as mnms_text or mnms_digits."
+        )
+    return dataclasses.replace(config, transfer=dataclasses.replace(config.transfer, source=run))
 
 
 def supernet_config(config: AnyConfig, command: str) -> Config:
@@ -38,7 +57,7 @@ def supernet_config(config: AnyConfig, command: str) -> Config:
             f"searched (jaxnas search {config.name}), but not trained or measured as one "
             "architecture."
         )
-    if isinstance(config, PopulationConfig):
+    if isinstance(config, (PopulationConfig, TasksConfig)):
         raise ConfigError(
             f"{command}: the children of {config.name!r} are trained from scratch, in a "
             "population, and have no shared weights: use jaxnas search."

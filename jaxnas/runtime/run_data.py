@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from jaxnas import data as data_room
-from jaxnas.data import DataError, Dataset
+from jaxnas.config import Config
+from jaxnas.data import DataError, Dataset, Tasks, load_tasks, tasks_of
+from jaxnas.instance.config import InstanceConfig
+from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.kinds import AnyConfig, Given
 from jaxnas.runtime.run_folder import read_config
+from jaxnas.tasks_config import TasksConfig
 
 DIGEST = "data_digest"
 """The key of the data's digest in `config.json`."""
@@ -26,10 +30,24 @@ def with_own_data(config: Given, data: Any) -> Given:
     """The configuration of a run on `data`, if any: it names no source that it did not use."""
     if data is None:
         return config
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, source=ARRAYS))
+    changes: dict[str, Any] = {"source": ARRAYS}
+    if isinstance(config, TasksConfig):
+        changes["tasks"] = tasks_of(data).names
+    own: Any = dataclasses.replace(config.data, **changes)
+    return dataclasses.replace(config, data=own)
 
 
-def load_dataset(config: AnyConfig, data: Any = None) -> Dataset:
+def load_data(config: AnyConfig, data: Any = None) -> Dataset | Tasks:
+    """The data of an experiment, of one task or of several; takes what `load_dataset` takes.
+
+    For several tasks `data` is a mapping of their names to a `Dataset` or `LabelledTexts`.
+    """
+    if isinstance(config, TasksConfig):
+        return load_config_tasks(config, data)
+    return load_dataset(config, data)
+
+
+def load_dataset(config: Config | InstanceConfig | PopulationConfig, data: Any = None) -> Dataset:
     """The data set of an experiment.
 
     Args:
@@ -50,18 +68,33 @@ def load_dataset(config: AnyConfig, data: Any = None) -> Dataset:
     return dataset.take(config.data.train, config.data.validation, config.data.test)
 
 
-def data_digest(dataset: Dataset) -> str:
-    """SHA-256 of all images and labels, so that no run is resumed on other data."""
+def load_config_tasks(config: TasksConfig, data: Any = None) -> Tasks:
+    """The tasks of an experiment.
+
+    Raises:
+      DataError: data that cannot be read or used.
+    """
+    if data is not None:
+        return tasks_of(data)
+    if config.data.source == ARRAYS:
+        raise DataError("the run is on data of its caller: pass the same as data=...")
+    # Training rows are limited in the search alone.
+    limits = {"validation": config.data.validation, "test": config.data.test}
+    names, empty = config.data.tasks, config.data.drop_empty
+    return load_tasks(config.data.source, names, drop_empty=empty, **limits)
+
+
+def data_digest(dataset: Dataset | Tasks) -> str:
+    """SHA-256 of all data and labels, so that no run is resumed on other data."""
     sha = hashlib.sha256()
-    for split in ("train", "validation", "test"):
-        for part in ("images", "labels"):
-            array = np.ascontiguousarray(getattr(dataset, f"{split}_{part}"))
-            sha.update(f"{array.dtype}{array.shape}".encode())
-            sha.update(array.data)
+    for part in dataset.arrays():
+        array = np.ascontiguousarray(part)
+        sha.update(f"{array.dtype}{array.shape}".encode())
+        sha.update(array.tobytes())
     return sha.hexdigest()
 
 
-def check_same_data(run_dir: str | os.PathLike[str], dataset: Dataset) -> None:
+def check_same_data(run_dir: str | os.PathLike[str], dataset: Dataset | Tasks) -> None:
     """Raises `RunError` where a run that is to go on had other data."""
     stored = read_config(run_dir).get(DIGEST)
     if stored != data_digest(dataset):

@@ -15,6 +15,7 @@ from jaxnas.runtime.report.reading import read_run
 from jaxnas.runtime.run_folder import read_config
 from jaxnas.spaces import SearchSpace, SpaceError
 from jaxnas.spaces.ready import READY
+from jaxnas.tasks_config import TasksConfig
 
 
 def find_space(name: str | None, run: str | None = None) -> SearchSpace:
@@ -66,6 +67,8 @@ def policy_of_run(run: str, space: SearchSpace) -> dict[str, list[float]]:
 
 
 def _space_of(config: AnyConfig) -> SearchSpace:
+    if isinstance(config, TasksConfig):
+        return config.children.space.space
     if isinstance(config, PopulationConfig):
         return config.children.build((32, 32, 3), 10).space
     return config.network.build((32, 32, 3), 10).space
