@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from jaxnas.runtime.report import formats, instance_findings
+from jaxnas.runtime.report import formats, instance_findings, tasks_findings
 from jaxnas.runtime.report.reading import Run, number
 from jaxnas.runtime.report.statistics import mean_interval
 
@@ -29,6 +29,8 @@ def headline(run: Run) -> list[Figure]:
     remark = "the child with the highest validation accuracy; test data read once"
     if instance_findings.is_instance(run):
         remark = "the fastest point as accurate as MobileNetV2 1.0x on validation data, if any"
+    if tasks_findings.is_tasks(run):
+        remark = tasks_findings.remark(run)
     figures = []
     if finished(run):
         text = formats.accuracy(result["test_accuracy"])
@@ -59,6 +61,8 @@ def comparison(run: Run) -> str:
     """Searched against random in one sentence that claims no more than the numbers do."""
     if instance_findings.is_instance(run):
         return instance_findings.comparison(run)
+    if tasks_findings.is_tasks(run):
+        return tasks_findings.comparison(run)
     random, searched = run.test_accuracies("random"), number(run.result.get("test_accuracy"))
     if not math.isfinite(searched) or not len(random):
         return ""
@@ -75,6 +79,8 @@ def caveats(run: Run) -> list[str]:
     """How to read the numbers, and what they do not say."""
     if instance_findings.is_instance(run):
         return instance_findings.caveats(run)
+    if tasks_findings.is_tasks(run):
+        return tasks_findings.caveats(run)
     notes = [
         "Data is split into training, validation and test data. Rewards, the choice of the final "
         "child and its training see the first two only; test data is read once, for this report.",

@@ -67,6 +67,7 @@ def report_page(run: Run, figures: Mapping[str, Figure], problems: Sequence[str]
         _headline(run),
         _paragraph(findings.comparison(run)),
         *(_picture(name, figures[name]) for name in PICTURES if name in figures),
+        tables.tasks(run),
         tables.children(run),
         tables.arms(run),
         tables.costs(run),
