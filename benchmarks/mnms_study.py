@@ -41,10 +41,10 @@ class Settings:
       updates: of the learner after each batch of rewards.
     """
 
-    rate: float = 0.01
-    old_rate: float = 0.003
-    entropy_weight: float = 0.05
-    updates: int = 2
+    rate: float = 0.005
+    old_rate: float = 0.01
+    entropy_weight: float = 0.1
+    updates: int = 4
 
 
 @dataclasses.dataclass(frozen=True)

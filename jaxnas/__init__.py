@@ -11,6 +11,7 @@ from jaxnas.runtime.api import SearchResult, load_result, search
 from jaxnas.runtime.configs import load_config
 from jaxnas.runtime.saved import find as load_child
 from jaxnas.runtime.train import train
+from jaxnas.tasks_config import TasksConfig
 from jaxnas.training import Trainer
 from jaxnas.version import __version__
 
@@ -23,6 +24,7 @@ __all__ = [
     "PopulationConfig",
     "SearchResult",
     "SearchState",
+    "TasksConfig",
     "Trainer",
     "__version__",
     "children",

@@ -104,18 +104,18 @@ class PPOConfig:
       sync_every: the learner becomes the actor after so many batches.
     """
 
-    learning_rate: float = 0.01
+    learning_rate: float = 0.005
     hidden: int = 24
     layers: int = 1
     embedding: int = 12
-    entropy_weight: float = 0.05
+    entropy_weight: float = 0.1
     clip: float = 0.2
     advantage: Literal["std", "baseline", "none"] = "std"
     per_task: bool = True
     baseline_decay: float = 0.9
     bank: int = 500
     replay: int = 32
-    updates: int = 2
+    updates: int = 4
     sync_every: int = 1
 
     def __post_init__(self):
@@ -140,7 +140,7 @@ class TransferConfig:
 
     source: str = ""
     weights: Literal["all", "embeddings"] = "all"
-    rate: float = 0.003
+    rate: float = 0.01
 
     def __post_init__(self):
         one_of("transfer", self, "weights", "all", "embeddings")

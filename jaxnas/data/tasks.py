@@ -74,11 +74,7 @@ class Tasks:
         """All that the tasks consist of, for a digest."""
         for name, of in self.sets.items():
             yield np.array([name, *of.class_names])
-            for split in SPLITS:
-                if isinstance(of, LabelledTexts):
-                    yield from (np.array(of.texts[split]), of.labels[split])
-                else:
-                    yield from (getattr(of, f"{split}_{part}") for part in ("images", "labels"))
+            yield from of.arrays()
 
 
 def load_tasks(

@@ -11,6 +11,7 @@ from jaxnas.runtime import RunFolder
 from jaxnas.runtime.configs import config_names, config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.overrides import from_values
+from jaxnas.tasks_config import TasksConfig
 
 SHIPPED = [
     "enas_digits",
@@ -18,6 +19,8 @@ SHIPPED = [
     "enas_micro_cifar10",
     "instanas_cifar10",
     "instanas_digits",
+    "mnms_digits",
+    "mnms_text",
     "nasbench201_cifar10",
     "nasrl_conv_cifar10",
     "nasrl_conv_digits",
@@ -49,6 +52,11 @@ def test_every_config_survives_json(name):
 @pytest.mark.parametrize("name", config_names())
 def test_smoke_variants_are_smaller_and_their_networks_fit_their_data(name):
     whole, smoke = load_config(name), load_config(f"{name}:smoke")
+    if isinstance(whole, TasksConfig):
+        assert smoke.search.samples < whole.search.samples
+        assert len(smoke.data.tasks) < len(whole.data.tasks)
+        assert smoke.children.space.space.count() < whole.children.space.space.count()
+        return
     if isinstance(whole, PopulationConfig):
         assert smoke.search.samples < whole.search.samples
         assert smoke.final.epochs <= 2 < whole.final.epochs
