@@ -4,7 +4,7 @@ Leave-one-task-out over a table of real trainings (`make_text_table.py`): 576 te
 eight tasks. Each task is held out once: a controller searches the other ones jointly, is given a
 fresh embedding, and searches the one held out. MR, SST-2 and SST-5 share sentences, so none of
 them is pretrained on for another. Rewards are validation accuracies. Arms:
-  transfer: learned weights go on at a lower rate, the new embedding at the full one;
+  transfer: learned weights and a new embedding are trained, each at a rate of its own;
   transfer, embedding only: learned weights stay as they are;
   transfer, shuffled: pretrained on rewards that stood at the wrong architectures (a control);
   transfer, no embedding: the controller does not know the task, neither before nor after;
