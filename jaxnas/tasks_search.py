@@ -132,20 +132,38 @@ class TasksSearch:
 
     def values(self, key: jax.Array, architectures: np.ndarray, data: Data) -> np.ndarray:
         """Trains children, each with a key of its own, and returns their values `[N]`."""
-        state = train(self.population, key, architectures, data)
+        state = train(self.population, key, architectures, data, len(architectures))
         return np.asarray(state.value)
 
 
 def train(
-    population: Population, key: jax.Array, architectures: np.ndarray, data: Data
+    population: Population, key: jax.Array, architectures: np.ndarray, data: Data, size: int
 ) -> PopulationState:
-    """Trains children for the epochs and at the rates that their architectures say."""
+    """Trains children for the epochs and at the rates that their architectures say.
+
+    Args:
+      population: trains them.
+      key: a PRNG key.
+      architectures: `int32 [N, T]`.
+      data: of their task.
+      size: children in one program; other numbers of children of a size share that program.
+
+    Returns:
+      The `N` trained children.
+    """
     model: Any = population.model
     numbers = towers.hyperparameters(model.options, architectures)
     epochs = np.asarray(numbers.pop("epochs"))
     keys = jax.random.split(key, len(epochs))
-    ((_, state),) = in_chunks(population, keys, architectures, numbers, len(epochs))
-    return run_lengths(population, state, data, epochs)
+    chunks = []
+    for where, state in in_chunks(population, keys, architectures, numbers, size):
+        lengths = np.ones(size, int)
+        lengths[: where.stop - where.start] = epochs[where]
+        state = run_lengths(population, state, data, lengths)
+        chunks.append(state)
+    if len(epochs) == size:
+        return chunks[0]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[: len(epochs)], *chunks)
 
 
 def _with(kept: tuple[Kept, ...], task: int, architectures, values) -> tuple[Kept, ...]:

@@ -119,7 +119,9 @@ class TasksFinal:
         data = parts.data(task, size)
         architectures = np.stack([child.architecture for child in children])
         key = jax.random.fold_in(experiment.key("final"), number)
-        trained = train(parts.population(size), key, architectures, data)
+        search = experiment.config.search
+        chunk = search.batch + search.random  # In the search's own program, where sizes agree.
+        trained = train(parts.population(size), key, architectures, data, chunk)
         return [
             self._finish(child, jax.tree.map(lambda leaf, i=i: leaf[i], trained), data)
             for i, child in enumerate(children)

@@ -206,7 +206,7 @@ def test_predictions_are_normalised_by_the_reference_alone():
         tokens=jnp.broadcast_to(tokens, of.tokens.shape), class_mask=jnp.ones(3, bool)
     )
     parameters = filled(init(jax.random.key(0), row))
-    expected = MODEL.logits(parameters, row, same, None)
+    (_, expected), _ = functions()[1](parameters, row, same)
     whole = MODEL.with_tables(parameters, row, of.tables)
     assert towers.needs_reference(OPTIONS, row)
     predict = jax.jit(MODEL.logits_by)
