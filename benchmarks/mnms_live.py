@@ -37,7 +37,7 @@ def bag_of_words(texts: LabelledTexts) -> dict[str, float]:
     best: tuple[float, Any, Any] | None = None
     for pairs, strength in itertools.product((False, True), STRENGTHS):
         words = CountVectorizer(
-            binary=True, ngram_range=(1, 2 if pairs else 1), token_pattern=r"\S+"
+            binary=True, ngram_range=(1, 2 if pairs else 1), token_pattern=r"\w+(?:'\w+)*|[^\w\s]"
         )
         train = words.fit_transform(texts.texts["train"])
         model = LogisticRegression(C=strength, max_iter=2000).fit(train, texts.labels["train"])
