@@ -4,7 +4,7 @@ Leave-one-task-out over a table of real trainings (`make_text_table.py`): 576 te
 eight tasks. Each task is held out once: a controller searches the other ones jointly, is given a
 fresh embedding, and searches the one held out. MR, SST-2 and SST-5 share sentences, so none of
 them is pretrained on for another. Rewards are validation accuracies. Arms:
-  transfer: learned weights go on at a lower rate, the new embedding at the full one;
+  transfer: learned weights and a new embedding are trained, each at a rate of its own;
   transfer, embedding only: learned weights stay as they are;
   transfer, shuffled: pretrained on rewards that stood at the wrong architectures (a control);
   transfer, no embedding: the controller does not know the task, neither before nor after;
@@ -33,6 +33,7 @@ import functools
 import time
 from typing import Any
 
+import jax
 import mnms_study
 import numpy as np
 import text_networks
@@ -129,12 +130,13 @@ def make_summary(table: Table, results: dict[str, Trials]) -> dict[str, Any]:
     return dict(sorted(summary.items(), key=lambda item: "_over_" in item[0]))
 
 
-def specialisation(table: Table, seeds: int, steps: int) -> dict[str, Any]:
+def specialisation(study: Study) -> dict[str, Any]:
     """How much better each task's own network is than one for all."""
+    table = study.table
     shared = int(table.validation.mean(0).argmax())
     summary: dict[str, Any] = {}
     for key, embedding in (("", True), ("_no_embedding", False)):
-        seen = mnms_study.joint_rewards(table, embedding, seeds, steps)
+        seen = study.joint_rewards(embedding)
         own = seen.argmax(-1)
         gain = np.take_along_axis(table.test, own.T, 1).T - table.test[:, shared]
         summary[f"specialisation{key}"] = mean_interval(gain.mean(1))
@@ -169,18 +171,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", default=str(text_networks.TABLE), help="of make_text_table.py")
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--quick", action="store_true", help="2 seeds, few batches")
+    parser.add_argument(
+        "--quick", action="store_true", help="2 seeds, few batches, little optimised"
+    )
     parser.add_argument("--json", help="where to write the figures")
     arguments = parser.parse_args()
     if arguments.seeds < 2:
         parser.error("--seeds must be at least 2 for an interval")
     table = text_networks.load_table(arguments.table)
     seeds = 2 if arguments.quick else arguments.seeds
+    if arguments.quick:  # Nearly all of its time is compilation.
+        jax.config.update("jax_disable_most_optimizations", True)
     sizes = (20, 60) if arguments.quick else (mnms_study.PRETRAINING, mnms_study.TRIALS)
-    results = all_arms(Study(table, seeds, *sizes))
+    study = Study(table, seeds, *sizes)
+    results = all_arms(study)
     rows = make_rows(table, results)
     print_rows(table, rows)
-    summary = make_summary(table, results) | specialisation(table, seeds, sizes[0])
+    summary = make_summary(table, results) | specialisation(study)
     summary["rank_correlation"] = agreement(table)
     for key, value in summary.items():
         if "value" in value:

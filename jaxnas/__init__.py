@@ -11,6 +11,7 @@ from jaxnas.runtime.api import SearchResult, load_result, search
 from jaxnas.runtime.configs import load_config
 from jaxnas.runtime.saved import find as load_child
 from jaxnas.runtime.train import train
+from jaxnas.tasks_config import TasksConfig
 from jaxnas.text_population_config import TextPopulationConfig
 from jaxnas.training import Trainer
 from jaxnas.version import __version__
@@ -24,6 +25,7 @@ __all__ = [
     "PopulationConfig",
     "SearchResult",
     "SearchState",
+    "TasksConfig",
     "TextPopulationConfig",
     "Trainer",
     "__version__",

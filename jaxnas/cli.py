@@ -87,6 +87,12 @@ def _search(commands) -> None:
     _with_config(parser, default=None)
     parser.add_argument("--run-dir", metavar="DIR", help="the run folder")
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
+    parser.add_argument(
+        "--from",
+        dest="from_run",
+        metavar="RUN",
+        help="go out from the controller of this search of other tasks",
+    )
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
 
 

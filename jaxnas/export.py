@@ -81,19 +81,20 @@ class ChildModule(nnx.Module):
         return self.child.describe(build, self.child.space.choices(ARCHITECTURE[0]))
 
 
-def stablehlo(module: nnx.Module, image_shape: Shape) -> bytes:
+def stablehlo(module: nnx.Module, image_shape: Shape, dtype: Any = jnp.float32) -> bytes:
     """The child as serialised StableHLO for any batch size, on CPU, CUDA and TPU.
 
     Load it with `jax.export.deserialize(data).call(images)`, images float32 in [0, 1].
 
     Args:
       module: the child.
-      image_shape: `(H, W, C)`.
+      image_shape: `(H, W, C)`; `(L,)` for texts.
+      dtype: of the images; `int32` for the token numbers of texts.
 
     Raises:
       ImportError: the extra `export` is not installed.
     """
-    return serialize(module, "batch", image_shape, PLATFORMS)
+    return serialize(module, "batch", image_shape, PLATFORMS, dtype)
 
 
 def serialize(
@@ -101,6 +102,7 @@ def serialize(
     batch: int | str,
     image_shape: Shape,
     platforms: Sequence[str] | None = None,
+    dtype: Any = jnp.float32,
 ) -> bytes:
     """A module of images as serialised StableHLO.
 
@@ -110,6 +112,7 @@ def serialize(
       batch: the batch size `B`, or a name for any.
       image_shape: `(H, W, C)`.
       platforms: where it will run; the platform of this process by default.
+      dtype: of what it takes.
 
     Raises:
       ImportError: the extra `export` is not installed.
@@ -124,7 +127,7 @@ def serialize(
 
     graph, state = nnx.split(module)
     size = export.symbolic_shape(batch)[0] if isinstance(batch, str) else batch
-    images = jax.ShapeDtypeStruct((size, *image_shape), jnp.float32)
+    images = jax.ShapeDtypeStruct((size, *image_shape), dtype)
 
     @jax.jit
     def function(x):

@@ -115,11 +115,11 @@ class PopulationSearch:
         searcher, metrics = self.searcher.tell(
             searcher, architectures[: self.batch], rewards[: self.batch]
         )
-        metrics |= _summary("value", values[: self.batch])
+        metrics |= summarise("value", values[: self.batch])
         if self.random:
             finite = jnp.where(jnp.isfinite(rewards), rewards, jnp.nan)
             metrics["random_reward_mean"] = jnp.nanmean(finite[self.batch :])
-            metrics |= _summary("random_value", values[self.batch :])
+            metrics |= summarise("random_value", values[self.batch :])
         return (
             state._replace(
                 step=state.step + 1,
@@ -167,7 +167,8 @@ def add(kept: Kept, architectures: Any, values: Any) -> Kept:
     return Kept(jnp.asarray(filled), jnp.asarray(worst))
 
 
-def _summary(name: str, values: np.ndarray) -> Metrics:
+def summarise(name: str, values: np.ndarray) -> Metrics:
+    """The mean of the finite values, and the largest."""
     finite = values[np.isfinite(values)]
     mean = float(finite.mean()) if len(finite) else float("nan")
     return {f"{name}_mean": mean, f"{name}_max": float(values.max(initial=-np.inf))}

@@ -89,15 +89,46 @@ class SmallImageChildren:
         """The accuracy."""
         return sums["right"] / sums["count"]
 
-    def logits(
-        self, parameters: Any, architecture: Any, images: jax.Array, key: jax.Array | None
+    def logits_by(
+        self, reference: jax.Array, parameters: Any, architecture: Any, images: jax.Array
     ) -> jax.Array:
-        """The logits `[B, K]` of one child; `key` for the dropout of training, else `None`."""
+        """The logits `[B, K]` of images that do not depend on each other.
+
+        Args:
+          reference: `[R, H, W, C]`, images by whose statistics batch normalisation normalises;
+            none of them are needed by a child without it (`towers.needs_reference`).
+          parameters: of the child.
+          architecture: `int32 [T]`.
+          images: `[B, H, W, C]`, standardised.
+        """
+        rows = jnp.concatenate([reference, images])
+        weights = (jnp.arange(rows.shape[0]) < len(reference)).astype(jnp.result_type(float))
+        return self.logits(parameters, architecture, rows, None, weights)[len(reference) :]
+
+    def logits(
+        self,
+        parameters: Any,
+        architecture: Any,
+        images: jax.Array,
+        key: jax.Array | None,
+        weights: jax.Array | None = None,
+    ) -> jax.Array:
+        """The logits `[B, K]` of one child.
+
+        Args:
+          parameters: of the child.
+          architecture: `int32 [T]`.
+          images: `[B, H, W, C]`, standardised.
+          key: for the dropout of training, else `None`.
+          weights: `[B]`, what each image counts in batch normalisation; 1 by default.
+        """
         choices, deep = self.options.read(architecture), parameters["deep"]
         images = images.astype(deep["head"].dtype)
-        pixels = images.reshape(len(images), -1)
+        pixels = images.reshape(images.shape[0], -1)
         first, second = (None, None) if key is None else jax.random.split(key)
         size = len(self._features(choices))
+        counts = jnp.ones(images.shape[0]) if weights is None else weights
+        counts = counts.astype(images.dtype)
 
         def fill(x: jax.Array) -> jax.Array:
             return jnp.pad(x, ((0, 0), (0, size - x.shape[1])))
@@ -106,15 +137,14 @@ class SmallImageChildren:
         if self._convolves:
             features = jax.lax.cond(
                 self.options.is_yes(choices, "convolution"),
-                lambda: fill(self._convolve(deep, choices, images, first)),
+                lambda: fill(self._convolve(deep, choices, images, counts, first)),
                 lambda: fill(pixels),
             )
-        weights = jnp.ones(len(images), images.dtype)
-        logits = towers.deep_logits(self.options, deep, choices, features, weights, second)
+        logits = towers.deep_logits(self.options, deep, choices, features, counts, second)
         is_wide = self.options.is_yes(choices, "wide")
         return logits + jnp.where(is_wide, pixels @ parameters["wide"]["kernel"], 0.0)
 
-    def _convolve(self, deep: Any, choices: Choices, images, key) -> jax.Array:
+    def _convolve(self, deep: Any, choices: Choices, images, counts, key) -> jax.Array:
         """The features `[B, h w F]` of the convolution."""
         options = self.options
         kernel = deep["filters"] * self._taps(choices)[..., None, None]
@@ -127,14 +157,14 @@ class SmallImageChildren:
             options.conv_normalizations,
             choices["conv_normalization"],
             flat,
-            jnp.ones(len(flat), flat.dtype),
+            jnp.repeat(counts, images.shape[1] * images.shape[2]),
             used,
         )
         flat = flat * deep["filter_scales"] + deep["filter_biases"]
         flat = towers.activate(options.conv_activations, choices["conv_activation"], flat) * used
         pooled = _largest_of_squares(flat.reshape(x.shape))
         rate = options.number(choices, "conv_dropout")
-        return towers.drop(key, pooled.reshape(len(images), -1), rate)
+        return towers.drop(key, pooled.reshape(images.shape[0], -1), rate)
 
     @property
     def _convolves(self) -> bool:

@@ -105,7 +105,7 @@ class TextChildren:
     ) -> jax.Array:
         """The logits `[B, K]` of one child; `key` for the dropout of training, else `None`."""
         choices = self.options.read(architecture)
-        tokens = batch.tokens[self._preprocessing(choices)]
+        tokens = batch.tokens[self.preprocessing(choices)]
         there = tokens != PADDING
         embedded = self._embed(parameters["deep"], choices, batch, tokens)
         keys = (None, None) if key is None else tuple(jax.random.split(key))
@@ -119,6 +119,39 @@ class TextChildren:
             lambda: jnp.zeros_like(logits),
         )
         return jnp.where(batch.class_mask, logits + wide, NEVER)
+
+    def logits_by(
+        self, reference: jax.Array, parameters: Any, architecture: Any, tokens: jax.Array
+    ) -> jax.Array:
+        """The logits `[B, K]` of texts that do not depend on each other.
+
+        Args:
+          reference: `int32 [R, L]`, texts by whose statistics batch normalisation normalises; none
+            of them are needed by a child without it (`towers.needs_reference`).
+          parameters: of the child; with an embedding from a table, `with_tables` of them.
+          architecture: `int32 [T]`.
+          tokens: `int32 [B, L]`, by the child's preprocessing.
+        """
+        rows = jnp.concatenate([reference, tokens])
+        variants = len(self.options.lowercase) * len(self.options.strip)
+        widest = max(self.options.embedding_widths)
+        batch = LabelledTextBatch(
+            tokens=jnp.broadcast_to(rows, (variants, *rows.shape)),
+            labels=jnp.zeros(rows.shape[0], jnp.int32),
+            weights=(jnp.arange(rows.shape[0]) < len(reference)).astype(jnp.result_type(float)),
+            class_mask=jnp.ones(self.num_classes, bool),
+            tables=jnp.zeros((len(self.options.tables), self.vocabulary_size, widest)),
+        )
+        return self.logits(parameters, architecture, batch, None)[len(reference) :]
+
+    def with_tables(self, parameters: Any, architecture: Any, tables: jax.Array) -> Any:
+        """Parameters whose embedding holds what is read from tables `[S, V, E]` otherwise."""
+        if not self.options.tables:
+            return parameters
+        columns, from_table, which = self._embedding(self.options.read(architecture))
+        base = jnp.where(from_table, jnp.asarray(tables)[jnp.maximum(which, 0)], 0.0) * columns
+        deep = parameters["deep"]
+        return parameters | {"deep": deep | {"embedding": deep["embedding"] + base}}
 
     def _embedding(self, choices: Choices) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The columns of the embedding `bool [E]`, whether it is from a table, and which."""
@@ -191,8 +224,8 @@ class TextChildren:
         total = (kernel[indices] * count[..., None]).sum(1)
         return total / jnp.sqrt(jnp.maximum(count.sum(-1, keepdims=True), 1).astype(total.dtype))
 
-    def _preprocessing(self, choices: Choices) -> jax.Array:
-        """The position of the child's preprocessing in `preprocessings`."""
+    def preprocessing(self, choices: Choices) -> jax.Array:
+        """The position of the child's preprocessing among all, as `text_data` orders them."""
         position = jnp.int32(0)
         for name in ("lowercase", "strip"):
             number = len(getattr(self.options, name))

@@ -193,6 +193,17 @@ def optimizer(numbers: dict[str, jax.Array]) -> optax.GradientTransformation:
     return optax.partition(rates, {"deep": "deep", "wide": "wide"})
 
 
+def needs_reference(options: TowerOptions, architecture: Any) -> bool:
+    """Whether a child `[T]` normalises by the batch, so that its predictions need one."""
+    choices = options.read(jnp.asarray(architecture, jnp.int32))
+
+    def is_batch(name: str) -> bool:
+        action = int(choices[name])
+        return action >= 0 and getattr(options, options.decision_fields[name])[action] == "batch"
+
+    return is_batch("normalization") or is_batch("conv_normalization")
+
+
 def count_right(logits: jax.Array, labels: jax.Array, weights: jax.Array) -> dict[str, jax.Array]:
     """The weights of the right answers and of all; not a number where a logit is not finite."""
     right = ((logits.argmax(-1) == labels) * weights).sum()

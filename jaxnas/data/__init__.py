@@ -14,6 +14,7 @@ from jaxnas.data.embedding_table import EmbeddingTable, load_embeddings
 from jaxnas.data.errors import DataError
 from jaxnas.data.labelled_text import LabelledTexts, load_task, load_texts
 from jaxnas.data.load import load
+from jaxnas.data.tasks import DIGIT_TASKS, Tasks, digit_task, load_tasks, tasks_of
 from jaxnas.data.text import Text, load_text
 from jaxnas.data.text_batches import Streams, TextBatches, make_streams, text_batches
 from jaxnas.data.vocabulary import (
@@ -26,6 +27,7 @@ from jaxnas.data.vocabulary import (
 
 __all__ = [
     "Augmentation",
+    "DIGIT_TASKS",
     "DataError",
     "Dataset",
     "EmbeddingTable",
@@ -34,11 +36,13 @@ __all__ = [
     "LearnedVocabulary",
     "NO_AUGMENTATION",
     "Streams",
+    "Tasks",
     "Text",
     "TextBatches",
     "augment",
     "batch_indices",
     "batches_per_epoch",
+    "digit_task",
     "epoch_permutation",
     "from_arrays",
     "from_data",
@@ -47,12 +51,14 @@ __all__ = [
     "load",
     "load_embeddings",
     "load_task",
+    "load_tasks",
     "load_text",
     "load_texts",
     "make_streams",
     "normalize",
     "number_tokens",
     "slice_batch",
+    "tasks_of",
     "text_batches",
     "tokenize",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,12 @@ class Dataset:
     def sizes(self) -> dict[str, int]:
         """The number of images of each split."""
         return {split: len(getattr(self, f"{split}_labels")) for split in SPLITS}
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """All images and labels, for a digest."""
+        for split in SPLITS:
+            for part in ("images", "labels"):
+                yield getattr(self, f"{split}_{part}")
 
     def take(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -43,6 +43,14 @@ class LabelledTexts:
     def sizes(self) -> dict[str, int]:
         """The number of texts of each split."""
         return {split: len(self.labels[split]) for split in SPLITS}
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """All texts, as their bytes, and labels, for a digest."""
+        for split in SPLITS:
+            # One length of each text would be that of the longest.
+            yield np.array([len(text) for text in self.texts[split]])
+            yield np.frombuffer("".join(self.texts[split]).encode(), np.uint8)
+            yield self.labels[split]
 
     def take(self, *, seed: int = 0, **sizes: int) -> LabelledTexts:
         """Limits splits to at most so many texts each, drawn without replacement by `seed`.

@@ -8,7 +8,7 @@ import gzip
 import itertools
 import pathlib
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -53,6 +53,12 @@ class Text:
     def sizes(self) -> dict[str, int]:
         """The number of tokens of each split."""
         return {split: len(getattr(self, split)) for split in SPLITS}
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """The vocabulary, as bytes, and all tokens, for a digest."""
+        yield np.frombuffer("\0".join(self.vocabulary).encode(), np.uint8)
+        for split in SPLITS:
+            yield getattr(self, split)
 
 
 def load_text(source: str, *, level: Level = "word", vocabulary: int | None = None) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from jaxnas.runtime import (
     outcome,
     population_run,
     supernet_run,
+    tasks_run,
 )
 from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
@@ -25,7 +27,7 @@ from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.image_population import ImagePopulationExperiment
 from jaxnas.runtime.instance_experiment import InstanceExperiment
 from jaxnas.runtime.json_values import to_json
-from jaxnas.runtime.kinds import AnyConfig
+from jaxnas.runtime.kinds import AnyConfig, transferred
 from jaxnas.runtime.metrics import read_metrics
 from jaxnas.runtime.overrides import override
 from jaxnas.runtime.population_experiment import PopulationExperiment
@@ -34,18 +36,21 @@ from jaxnas.runtime.run_data import (
     DIGEST,
     check_same_data,
     data_digest,
-    load_dataset,
+    load_data,
     with_own_data,
 )
 from jaxnas.runtime.run_folder import RunFolder, read_config
-from jaxnas.runtime.saved import find
+from jaxnas.runtime.saved import best_of_tasks, find
 from jaxnas.runtime.saved_instance import SavedInstance
 from jaxnas.runtime.saved_population_child import PopulationChildModule
+from jaxnas.runtime.saved_task_child import SavedTaskChild, TaskChildModule
 from jaxnas.runtime.saved_text_child import TextChildModule
+from jaxnas.runtime.tasks_experiment import TasksExperiment
 from jaxnas.runtime.text_population import TextPopulationExperiment
+from jaxnas.tasks_config import TasksConfig
 from jaxnas.text_population_config import TextPopulationConfig
 
-AnyExperiment = Experiment | InstanceExperiment | PopulationExperiment
+AnyExperiment = Experiment | InstanceExperiment | PopulationExperiment | TasksExperiment
 
 
 class Interrupted(KeyboardInterrupt):
@@ -59,16 +64,23 @@ class SearchResult:
     Attributes:
       run_dir: the run folder.
       values: the content of its `result.json`.
-      architecture: the best child, `int32 [T]`; `None` where every image has its own.
+      architecture: the best child, `int32 [T]`; `None` where every image or task has its own.
       module: that child with its weights, a Flax NNX module from images to logits, of a language
         model from tokens to logits; where every image has its own, from images to logits,
-        architectures and latencies.
+        architectures and latencies. Where several tasks were searched, a mapping of each to the
+        module of its best child.
     """
 
     run_dir: pathlib.Path
     values: dict[str, Any]
     architecture: np.ndarray | None
-    module: ChildModule | InstanceModule | PopulationChildModule | TextChildModule
+    module: (
+        ChildModule
+        | InstanceModule
+        | PopulationChildModule
+        | TextChildModule
+        | Mapping[str, TaskChildModule]
+    )
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -77,7 +89,7 @@ class SearchResult:
 
     @property
     def test_accuracy(self) -> float:
-        """The test accuracy of the best child."""
+        """The test accuracy of the best child; the mean over tasks where there are several."""
         return self.values["test_accuracy"]
 
     def __repr__(self) -> str:
@@ -95,6 +107,7 @@ def search(
     overrides: tuple[str, ...] | list[str] = (),
     run_dir: str | pathlib.Path | None = None,
     resume: str | pathlib.Path | None = None,
+    from_run: str | pathlib.Path | None = None,
     quiet: bool | None = None,
     tensorboard: bool = False,
     command: str | None = None,
@@ -105,12 +118,15 @@ def search(
       config: the name of a shipped configuration, the path of one, a `Config` or an
         `InstanceConfig`; `enas_digits` by default, or with `resume` that of the run.
       data: your own arrays `(images, labels)` or `((images, labels), (test images, test
-        labels))`, or a `Dataset`; what the configuration names by default.
+        labels))`, or a `Dataset`; for several tasks a mapping of their names to a `Dataset` or
+        `LabelledTexts`; what the configuration names by default.
       seed: of everything; the configuration's by default.
       overrides: `KEY=VALUE` assignments, as for `jaxnas search --set`.
       run_dir: the run folder; `runs/NAME-SEED-DATE` by default.
       resume: the folder of a run to go on with. What is given besides must be what the run was
         started with.
+      from_run: the folder of a finished search of several tasks, whose controller goes over to
+        these ones with a fresh embedding for each (`TasksConfig` only).
       quiet: whether to show no progress.
       tensorboard: whether to write TensorBoard events too (extra `tensorboard`).
       command: what the report names as the command.
@@ -129,9 +145,9 @@ def search(
       >>> result.test_accuracy  # doctest: +SKIP
     """
     compilation_cache.enable()
-    chosen = with_own_data(_config(config, seed, overrides, resume), data)
-    dataset = load_dataset(chosen, data)
-    experiment = _experiment(chosen, dataset)
+    chosen = with_own_data(_config(config, seed, overrides, resume, from_run), data)
+    dataset = load_data(chosen, data)
+    experiment = _experiment(chosen, dataset, is_new=resume is None)
     with _open(experiment, run_dir, resume) as folder:
         try:
             line = command or _call(chosen, overrides)
@@ -145,12 +161,18 @@ def load_result(run_dir: str | pathlib.Path) -> SearchResult:
     """Reads a finished run; raises `RunError` where it is not finished."""
     path = pathlib.Path(run_dir)
     values = outcome.read(path)
+    if "tasks" in values:
+        modules = {task: found.module() for task, found in best_of_tasks(path, values).items()}
+        return SearchResult(path, values, None, modules)
     child = find(path)
+    assert not isinstance(child, SavedTaskChild)  # A run of several tasks has none of its own.
     architecture = None if isinstance(child, SavedInstance) else child.architecture
     return SearchResult(path, values, architecture, child.module())
 
 
-def _experiment(config: AnyConfig, dataset: Any) -> AnyExperiment:
+def _experiment(config: AnyConfig, dataset: Any, is_new: bool) -> AnyExperiment:
+    if isinstance(config, TasksConfig):
+        return TasksExperiment(config, dataset, is_new)
     if isinstance(config, InstanceConfig):
         return InstanceExperiment(config, dataset)
     if isinstance(config, PopulationConfig):
@@ -160,12 +182,13 @@ def _experiment(config: AnyConfig, dataset: Any) -> AnyExperiment:
     return Experiment(config, dataset)
 
 
-def _config(config, seed, overrides, resume) -> AnyConfig:
+def _config(config, seed, overrides, resume, from_run) -> AnyConfig:
     if config is None and resume is not None:
         config = config_of_run(read_config(resume))
     config = "enas_digits" if config is None else config
     chosen = override(load_config(config) if isinstance(config, str) else config, overrides)
-    return chosen if seed is None else dataclasses.replace(chosen, seed=seed)
+    chosen = chosen if seed is None else dataclasses.replace(chosen, seed=seed)
+    return chosen if from_run is None else transferred(chosen, str(from_run))
 
 
 def _open(experiment: AnyExperiment, run_dir, resume) -> RunFolder:
@@ -189,6 +212,8 @@ def _call(config: AnyConfig, overrides) -> str:
 def _run(experiment: AnyExperiment, folder: RunFolder, quiet, tensorboard: bool, command: str):
     if isinstance(experiment, InstanceExperiment):
         instance_run.run(experiment, folder, quiet, tensorboard, command)
+    elif isinstance(experiment, TasksExperiment):
+        tasks_run.run(experiment, folder, quiet, tensorboard, command)
     elif isinstance(experiment, PopulationExperiment):
         population_run.run(experiment, folder, quiet, tensorboard, command)
     else:

@@ -18,7 +18,9 @@ from jaxnas.runtime import (
     saved,
     saved_child,
     saved_instance,
+    saved_task_child,
     saved_text_child,
+    tasks_evaluation,
 )
 from jaxnas.runtime.configs import config_of_run, load_config
 from jaxnas.runtime.errors import RunError
@@ -32,7 +34,7 @@ from jaxnas.runtime.report import (
     print_summary,
     write_report,
 )
-from jaxnas.runtime.run_data import ARRAYS, load_dataset
+from jaxnas.runtime.run_data import ARRAYS, load_data
 from jaxnas.runtime.run_folder import CONFIG, read_config
 from jaxnas.runtime.shown_space import find_space, policy_of_run
 from jaxnas.runtime.train import evaluate_saved, read_architecture
@@ -50,6 +52,7 @@ def search(options: argparse.Namespace) -> None:
             overrides=options.overrides,
             run_dir=options.run_dir,
             resume=options.resume,
+            from_run=options.from_run,
             quiet=options.quiet,
             tensorboard=options.tensorboard,
             command=options.line,
@@ -75,17 +78,17 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """`jaxnas evaluate`."""
-    child = saved.find(options.run)
+    folder = pathlib.Path(options.run)
+    if tasks_evaluation.is_of_tasks(folder):
+        _print(tasks_evaluation.evaluate(folder, options.data))
+        return
+    child = saved.find(folder)
     if isinstance(child, saved_text_child.SavedTextChild):
         level = child.description["level"]
-        text = (
-            load_text(options.data, level=level)
-            if options.data
-            else _data_of(pathlib.Path(options.run))
-        )
+        text = load_text(options.data, level=level) if options.data else _data_of(folder)
         _print(saved_text_child.evaluate(child, text))
         return
-    dataset = load(options.data) if options.data else _data_of(pathlib.Path(options.run))
+    dataset = load(options.data) if options.data else _data_of(folder)
     _print(evaluate_saved(options.run, dataset))
 
 
@@ -96,7 +99,7 @@ def _data_of(folder: pathlib.Path) -> Any:
             config = config_of_run(read_config(candidate))
             if config.data.source == ARRAYS:
                 raise RunError(f"{folder} is of a run on its caller's own arrays: give --data.")
-            return load_dataset(config)
+            return load_data(config)
     raise RunError(f"{folder} does not say its data: give --data.")
 
 
@@ -127,6 +130,10 @@ def _write_stablehlo(child: saved.Saved, out: pathlib.Path) -> str:
     from jaxnas import export
     from jaxnas.instance import export as instance_export
 
+    if isinstance(child, saved_task_child.SavedTaskChild):
+        program = export.stablehlo(child.module(), child.input.shape, child.input.dtype)
+        write_bytes(out / "child.stablehlo", program)
+        return "child.stablehlo"
     shape = tuple(child.description["image_shape"])
     if isinstance(child, saved_instance.SavedInstance):
         write_bytes(out / "instance.stablehlo", instance_export.stablehlo(child.module(), shape))

@@ -15,6 +15,7 @@ from jaxnas.runtime.report.reading import read_run
 from jaxnas.runtime.run_folder import read_config
 from jaxnas.spaces import SearchSpace, SpaceError
 from jaxnas.spaces.ready import READY
+from jaxnas.tasks_config import TasksConfig
 from jaxnas.text_population_config import TextPopulationConfig
 
 
@@ -67,6 +68,8 @@ def policy_of_run(run: str, space: SearchSpace) -> dict[str, list[float]]:
 
 
 def _space_of(config: AnyConfig) -> SearchSpace:
+    if isinstance(config, TasksConfig):
+        return config.children.space.space
     if isinstance(config, TextPopulationConfig):
         return config.children.build(2).space
     if isinstance(config, PopulationConfig):

@@ -7,7 +7,7 @@ import pytest
 from reference_text import ACTIVATIONS, choices_of, tower
 from test_text_children import filled
 
-from jaxnas.children import SmallImageChildren
+from jaxnas.children import SmallImageChildren, towers
 from jaxnas.evaluators import ChildModel
 from jaxnas.spaces.small_images import SmallImageOptions
 
@@ -100,3 +100,17 @@ def test_logits_equal_those_of_a_network_built_alone():
 def test_bad_sizes_are_refused():
     with pytest.raises(ValueError, match=r"image_shape is \(1, 4, 1\)"):
         SmallImageChildren(OPTIONS, (1, 4, 1), 3)
+
+
+def test_predictions_are_normalised_by_the_reference_alone():
+    images = np.random.default_rng(0).normal(size=(3, 5, 4, 2))
+    drawn = np.array(OPTIONS.space.sample(jax.random.key(3), 500))
+    rows_of = [a for a in drawn if choices_of(OPTIONS, a)["convolution"] == "yes"]
+    batch = next(a for a in rows_of if choices_of(OPTIONS, a)["conv_normalization"] == "batch")
+    plain = next(a for a in rows_of if choices_of(OPTIONS, a)["conv_normalization"] == "none")
+    assert towers.needs_reference(OPTIONS, batch)
+    assert not towers.needs_reference(OPTIONS, plain)
+    parameters = filled(jax.jit(MODEL.init)(jax.random.key(0), batch))
+    expected = jax.jit(lambda p, a, x: MODEL.logits(p, a, x, None))(parameters, batch, images)
+    alone = jax.jit(MODEL.logits_by)(images, parameters, batch, images[1:2])
+    np.testing.assert_allclose(alone, expected[1:2], atol=1e-12)

@@ -188,3 +188,29 @@ def test_hyperparameters_are_those_of_the_architecture():
 def test_bad_sizes_are_refused():
     with pytest.raises(ValueError, match="num_classes is 1"):
         TextChildren(OPTIONS, num_classes=1, vocabulary_size=9)
+
+
+def test_predictions_are_normalised_by_the_reference_alone():
+    """Batch normalisation in the convolution and in a layer, embeddings from a table."""
+    drawn = np.array(OPTIONS.space.sample(jax.random.key(4), 4000))
+    wanted = {
+        "convolution": "yes",
+        "conv_normalization": "batch",
+        "normalization": "batch",
+        "embedding": "words-4",
+    }
+    row = next(a for a in drawn if wanted.items() <= choices_of(OPTIONS, a).items())
+    of, init = batch(), functions()[0]
+    tokens = of.tokens[0]
+    same = of._replace(
+        tokens=jnp.broadcast_to(tokens, of.tokens.shape), class_mask=jnp.ones(3, bool)
+    )
+    parameters = filled(init(jax.random.key(0), row))
+    (_, expected), _ = functions()[1](parameters, row, same)
+    whole = MODEL.with_tables(parameters, row, of.tables)
+    assert towers.needs_reference(OPTIONS, row)
+    predict = jax.jit(MODEL.logits_by)
+    np.testing.assert_allclose(predict(tokens, whole, row, tokens), expected, atol=1e-12)
+    for i in range(2):
+        alone = predict(tokens, whole, row, tokens[i : i + 1])
+        np.testing.assert_allclose(alone, expected[i : i + 1], atol=1e-12)

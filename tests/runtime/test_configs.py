@@ -11,6 +11,7 @@ from jaxnas.runtime import RunFolder
 from jaxnas.runtime.configs import config_names, config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.overrides import from_values
+from jaxnas.tasks_config import TasksConfig
 from jaxnas.text_population_config import TextPopulationConfig
 
 SHIPPED = [
@@ -19,6 +20,8 @@ SHIPPED = [
     "enas_micro_cifar10",
     "instanas_cifar10",
     "instanas_digits",
+    "mnms_digits",
+    "mnms_text",
     "nasbench201_cifar10",
     "nasrl_cell_characters",
     "nasrl_cell_ptb",
@@ -56,6 +59,10 @@ def test_smoke_variants_are_smaller_and_their_networks_fit_their_data(name):
         assert smoke.search.samples < whole.search.samples
         sizes = [c.children.build(50).count_parameters() for c in (smoke, whole)]
         assert sizes[0] < sizes[1]
+    if isinstance(whole, TasksConfig):
+        assert smoke.search.samples < whole.search.samples
+        assert len(smoke.data.tasks) < len(whole.data.tasks)
+        assert smoke.children.space.space.count() < whole.children.space.space.count()
         return
     if isinstance(whole, PopulationConfig):
         assert smoke.search.samples < whole.search.samples

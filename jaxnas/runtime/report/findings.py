@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnas.runtime.report import formats, instance_findings
+from jaxnas.runtime.report import formats, instance_findings, tasks_findings
 from jaxnas.runtime.report.reading import Run, number
 from jaxnas.runtime.report.statistics import mean_interval
 
@@ -32,6 +32,8 @@ def headline(run: Run) -> list[Figure]:
     remark = f"the child with the {extreme} validation {run.measure}; test data read once"
     if instance_findings.is_instance(run):
         remark = "the fastest point as accurate as MobileNetV2 1.0x on validation data, if any"
+    if tasks_findings.is_tasks(run):
+        remark = tasks_findings.remark(run)
     figures = []
     if finished(run):
         text = formats.score(result[f"test_{run.measure}"], run.measure)
@@ -65,6 +67,8 @@ def comparison(run: Run) -> str:
     """Searched against random in one sentence that claims no more than the numbers do."""
     if instance_findings.is_instance(run):
         return instance_findings.comparison(run)
+    if tasks_findings.is_tasks(run):
+        return tasks_findings.comparison(run)
     random, searched = run.test_scores("random"), number(run.result.get(f"test_{run.measure}"))
     if not math.isfinite(searched) or not len(random):
         return ""
@@ -96,6 +100,8 @@ def caveats(run: Run) -> list[str]:
     """How to read the numbers, and what they do not say."""
     if instance_findings.is_instance(run):
         return instance_findings.caveats(run)
+    if tasks_findings.is_tasks(run):
+        return tasks_findings.caveats(run)
     notes = [
         "Data is split into training, validation and test data. Rewards, the choice of the final "
         "child and its training see the first two only; test data is read once, for this report.",

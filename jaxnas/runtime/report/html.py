@@ -73,6 +73,7 @@ def report_page(run: Run, figures: Mapping[str, Figure], problems: Sequence[str]
         _headline(run),
         _paragraph(findings.comparison(run)),
         *(_picture(run, name, figures[name]) for name in PICTURES if name in figures),
+        tables.tasks(run),
         tables.children(run),
         tables.arms(run),
         tables.costs(run),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from jaxnas.runtime.report import formats, instance_findings
+from jaxnas.runtime.report import formats, instance_findings, tasks_findings
 from jaxnas.runtime.report.reading import Run, number
 
 KINDS = {"best": "searched", "random": "random", "baseline": "baseline"}
@@ -30,7 +30,8 @@ def children(run: Run) -> str:
         took = [formats.latency(child.get("latency"), batch) for batch in batches]
         rows.append([str(child.get("name", "")), KINDS.get(kind, kind), *scores, *sizes, *took])
         same = child.get("architecture") == run.result.get("architecture")
-        chosen.append(kind == "best" and same and "architecture" in child)
+        only = kind == "best" and same and "architecture" in child
+        chosen.append(only or child.get("chosen") is True)
     text = "Scores and sizes (M: million, B: billion); the final child in bold."
     if batches:
         text += " Milliseconds for so many images on the machine of the run: median +- half of "
@@ -74,23 +75,36 @@ def costs(run: Run) -> str:
 def usage(run: Run) -> str:
     """How to go on from here, on the command line and in Python."""
     instance = "arms" in run.result
-    if "architecture" not in run.result and not instance:
+    several = tasks_findings.tasks(run)
+    if "architecture" not in run.result and not instance and not several:
         return ""
     folder = str(run.folder)
     quoted = shlex.quote(folder)
+    best = [str(of.get("child")) for of in several.values()]
+    one = shlex.quote(f"{folder}/children/{best[0]}") if best else quoted
     shell = (
         f"jaxnas show {quoted}  # this report on the terminal, the page made anew\n"
         f"jaxnas evaluate {quoted}  # test accuracy of what was found\n"
-        f"jaxnas export {quoted} --out exported  # for use without this run"
+        f"jaxnas export {one} --out exported  # for use without this run"
     )
     outputs = "logits, architectures, latency" if instance else "logits"
+    call = "result.module(images)"
+    if several:
+        module = f"result.module[{next(iter(several))!r}]"
+        call = f"{module}({module}.prepare(rows))"
     python = (
         f"import jaxnas\n\nresult = jaxnas.load_result({folder!r})\n"
-        f"{outputs} = result.module(images)  # a Flax NNX module with its weights\n"
+        f"{outputs} = {call}  # a Flax NNX module with its weights\n"
         "result  # in a notebook: numbers and pictures"
     )
     blocks = (f"<pre>{escape(text)}</pre>" for text in (shell, python))
     return f"<h2>How to use the result of {escape(run.name)}</h2>\n" + "\n".join(blocks)
+
+
+def tasks(run: Run) -> str:
+    """What was found for each of several tasks."""
+    rows = tasks_findings.rows(run)
+    return f"<h2>Tasks</h2>\n{_table(tasks_findings.HEADS, rows, numeric=3)}" if rows else ""
 
 
 def arms(run: Run) -> str:
