@@ -20,7 +20,7 @@ def config(variant: str = "") -> PopulationConfig:
         name="nasrl_conv_digits",
         paper="Zoph & Le 2017, NAS-RL (arXiv:1611.01578), convolutional search; our sizes for "
         "digits",
-        expected="test accuracy of 0.990, the random arm's children 0.980 to 0.985 (seed 0, one run; "
+        expected="test accuracy of 0.990, the random arm's 0.980 to 0.985 (ours, seed 0, one run; "
         "the paper has no digits)",
         hardware="1 CPU core",
         time="9 minutes of CPU time; 21 minutes by the clock on a core shared with others",
