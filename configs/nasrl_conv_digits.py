@@ -20,10 +20,10 @@ def config(variant: str = "") -> PopulationConfig:
         name="nasrl_conv_digits",
         paper="Zoph & Le 2017, NAS-RL (arXiv:1611.01578), convolutional search; our sizes for "
         "digits",
-        expected="aim: test accuracy of 0.96 (ours; the paper has no digits); not yet run at this "
-        "size",
+        expected="test accuracy of 0.990, the random arm's 0.980 to 0.985 (ours, seed 0, one run; "
+        "the paper has no digits)",
         hardware="1 CPU core",
-        time="not measured",
+        time="9 minutes of CPU time; 21 minutes by the clock on a core shared with others",
         children=NasRLConvConfig(
             layers=2 if smoke else 4,
             heights=(1, 3),
