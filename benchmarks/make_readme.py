@@ -29,7 +29,7 @@ COLUMNS = {
         *("ratio_tuned", "ratio_same_plan", "ratio_untuned", "ratio_per_image", "ratio_two_calls"),
         *("cpu_seconds", "cpu_seconds_tuned", "cores_busy", "cores_busy_tuned"),
         *("useful_share_of_peak", "gflop_raw", "gflop_live", "gflop_unique"),
-        *("distinct_share",),
+        *("saved_by_plan", "distinct_share"),
         *("compile_seconds", "process_peak_mb", "values_alive_mb"),
     ),
 }

@@ -10,6 +10,7 @@ Planning is timed with whoever uses a plan.
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 import jax
@@ -59,6 +60,7 @@ def _work(case: Case, options: Options, supernet, samples, seconds: float, batch
         "children_per_second": case.children / seconds,
         "batch": batch,
         **{f"gflop_{kind}": value for kind, value in gflop.items()},
+        "saved_by_plan": statistics.geometric_mean(w["live"] / w["unique"] for w in work),
         "distinct_share": " ".join(f"{w['unique'] / w['live']:.2f}" for w in work),
         "useful_share_of_peak": gflop["live"] / available,
         "computed_share_of_peak": gflop["unique"] / available,
