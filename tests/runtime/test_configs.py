@@ -59,6 +59,7 @@ def test_smoke_variants_are_smaller_and_their_networks_fit_their_data(name):
         assert smoke.search.samples < whole.search.samples
         sizes = [c.children.build(50).count_parameters() for c in (smoke, whole)]
         assert sizes[0] < sizes[1]
+        return
     if isinstance(whole, TasksConfig):
         assert smoke.search.samples < whole.search.samples
         assert len(smoke.data.tasks) < len(whole.data.tasks)

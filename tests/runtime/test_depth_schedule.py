@@ -14,6 +14,7 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 DEPTH = DepthConfig(start=1, every=4, step=1)
 
 
+@pytest.mark.slow
 def test_children_grow_with_the_samples(tmp_path):
     children = dataclasses.replace(CONFIG.children, depth=DEPTH)
     config = dataclasses.replace(CONFIG, children=children)
