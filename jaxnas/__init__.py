@@ -1,6 +1,7 @@
 """Neural architecture search in JAX."""
 
 from jaxnas import children, data, evaluators, objectives, policies, searchers, spaces, supernets
+from jaxnas.asynchronous_search import AsynchronousSearch
 from jaxnas.config import Config
 from jaxnas.derive import derive
 from jaxnas.engine import Engine, SearchState
@@ -17,6 +18,7 @@ from jaxnas.training import Trainer
 from jaxnas.version import __version__
 
 __all__ = [
+    "AsynchronousSearch",
     "Config",
     "Engine",
     "InstanceConfig",

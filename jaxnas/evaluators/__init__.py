@@ -12,6 +12,7 @@ from jaxnas.evaluators.labelled_text_batches import (
 )
 from jaxnas.evaluators.lengths import run_lengths
 from jaxnas.evaluators.population import Population
+from jaxnas.evaluators.ray import ClusterError, RayEvaluator
 from jaxnas.evaluators.shared import shared
 from jaxnas.evaluators.tabular import tabular
 from jaxnas.evaluators.text_data import text_data
@@ -21,8 +22,10 @@ __all__ = [
     "Batches",
     "ChildModel",
     "ChildState",
+    "ClusterError",
     "ImageBatches",
     "Population",
+    "RayEvaluator",
     "Rung",
     "LabelledTextBatch",
     "LabelledTextBatches",
