@@ -60,10 +60,12 @@ def conv_part(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], dict
         "population_over_torch_conv": digits["ratio"],
         "population_over_torch_conv_with_compilation": compiled["ratio"],
     }
+    if "torch_compile_failed" in compiled:
+        summary["torch_compile_failed"] = compiled["torch_compile_failed"]
     if "ratio_torch_compile" in compiled:
         summary["population_over_torch_compile_conv"] = compiled["ratio_torch_compile"]
-    if cifar:
-        summary["population_over_torch_conv_cifar10_sizes"] = cifar[0]["ratio"]
+    for row, name in zip(cifar, ("", "_32"), strict=False):
+        summary[f"population_over_torch_conv_cifar10_sizes{name}"] = row["ratio"]
     for row in rows:
         print(", ".join(f"{key} {_text(value)}" for key, value in row.items()))
     return rows, summary

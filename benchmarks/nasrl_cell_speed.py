@@ -49,7 +49,10 @@ def make_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     summary |= {f"ratio_{row['case']}": row["ratio_tuned"] for row in plain}
     for row in rows:
         if row["compiled"]:
-            summary["population_over_torch_compiled"] = row["ratio_compiled"]
+            if "torch_compile_failed" in row:
+                summary["torch_compile_failed"] = row["torch_compile_failed"]
+            else:
+                summary["population_over_torch_compiled"] = row["ratio_compiled"]
             summary |= {f"seconds_100_children_{k}": v for k, v in with_compiling(row).items()}
     return summary
 
@@ -60,7 +63,8 @@ def with_compiling(row: dict[str, Any]) -> dict[str, float]:
         name: 1e-3 * each * CHILDREN * STEPS for name, each in row["milliseconds_per_step"].items()
     }
     train["jaxnas"] += row["compile_seconds"]
-    train["compiled"] += row["torch_compile_seconds_per_child"] * CHILDREN
+    if "compiled" in train:
+        train["compiled"] += row["torch_compile_seconds_per_child"] * CHILDREN
     return train
 
 
@@ -77,6 +81,11 @@ def print_table(rows: list[dict[str, Any]]) -> None:
                     f"{name:<44}{each['jaxnas']:>10.2f}{each[peer]:>12.2f}{shown:>22}"
                     f"{row['compile_seconds']:>11.1f}"
                 )
+        if row["compiled"]:
+            seconds = (f"{name} {value:.0f} s" for name, value in with_compiling(row).items())
+            print(f"{CHILDREN} different children, compiling included: {', '.join(seconds)}")
+        if "torch_compile_failed" in row:
+            print(f"torch.compile does not work here: {row['torch_compile_failed']}")
 
 
 def parse() -> argparse.Namespace:

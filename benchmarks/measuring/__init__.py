@@ -3,11 +3,12 @@
 from measuring.machine import bandwidth, matmul_peak, peak_memory_mb
 from measuring.processes import run_worker
 from measuring.samples import draw
-from measuring.timing import Times, interleave, mean_ratio, ratio
+from measuring.timing import Times, cpu_seconds, interleave, mean_ratio, ratio
 
 __all__ = [
     "Times",
     "bandwidth",
+    "cpu_seconds",
     "draw",
     "interleave",
     "matmul_peak",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -23,6 +24,12 @@ class Times(NamedTuple):
 
     cpu: np.ndarray
     wall: np.ndarray
+
+
+def cpu_seconds() -> float:
+    """The CPU time of this process and of those that it has waited for: compilers."""
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in usage)
 
 
 def interleave(

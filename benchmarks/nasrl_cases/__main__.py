@@ -17,8 +17,15 @@ def conv(task: dict[str, Any]) -> list[dict[str, Any]]:
     torch.set_num_threads(task["threads"])
     quick, seed = task["quick"], task["seed"]
     if task["images"] == "cifar":
-        work = conv_case.cifar_work(2, seed)
-        return [conv_case.compare("cifar10 sizes, 16 x 16", work, 20, quick)]
+        return [
+            conv_case.compare(
+                f"cifar10 sizes, {size} x {size}",
+                conv_case.cifar_work(2, seed, size, steps),
+                20,
+                quick,
+            )
+            for size, steps in ((16, 2), (32, 1))
+        ]
     work = conv_case.digits_work(2 if quick else 100, seed)
     row = conv_case.compare("digits", work, 5 if quick else 60, quick)
     compiled = 0 if quick else 3

@@ -18,6 +18,7 @@ import numpy as np
 import optax
 import torch
 from measuring import Times, interleave, peak_memory_mb, ratio
+from torch_reference.compiling import first_call
 from torch_reference.tree_cell import TreeLanguageModel
 
 from jaxnas.children.recurrent import LanguageModel, TreeCell
@@ -131,16 +132,16 @@ def run(case: Case, seconds: float, repeats: int) -> dict[str, Any]:
         "jaxnas": contest.run_jaxnas,
         "tuned": functools.partial(contest.train_torch, children),
     }
-    compile_torch = 0.0
+    compile_torch, failure = 0.0, ""
     if case.compiled:
         torch._dynamo.config.cache_size_limit = 2 * case.children
         compiled = contest.make_torch(compiled=True)
-        before = time.process_time()
-        contest.train_torch(compiled)
-        compile_torch = time.process_time() - before
-        contenders["compiled"] = functools.partial(contest.train_torch, compiled)
+        run_compiled = functools.partial(contest.train_torch, compiled)
+        compile_torch, failure = first_call(run_compiled)
+        contenders |= {} if failure else {"compiled": run_compiled}
     times = interleave(contenders, seconds=seconds, least=repeats, most=max(repeats, 9))
-    return _row(case, times, first, compile_torch) | {"largest_difference": difference}
+    row = _row(case, times, first, compile_torch) | {"largest_difference": difference}
+    return row | ({"torch_compile_failed": failure} if failure else {})
 
 
 def _row(case: Case, times: dict[str, Times], first: float, compile_torch: float) -> dict[str, Any]:

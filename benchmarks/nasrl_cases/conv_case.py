@@ -7,13 +7,14 @@ its default order; the better of the two is the opponent of the summary.
 
 from __future__ import annotations
 
-import resource
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import torch
-from measuring import interleave, ratio
+from measuring import cpu_seconds, interleave, ratio
+from torch_reference.compiling import first_call
 from torch_reference.nasrl_conv import ConvChild, train
 from torch_reference.weights import to_images
 
@@ -107,9 +108,9 @@ class TorchWork:
 
 def compare(name: str, work: Work, seconds: float, quick: bool) -> dict[str, Any]:
     """The row of a population: children trained per second, ratios to PyTorch with intervals."""
-    start = _cpu_seconds()
+    start = cpu_seconds()
     trained = _epoch(work)
-    compiling = _cpu_seconds() - start
+    compiling = cpu_seconds() - start
     peers = {
         "tuned": TorchWork(work, channels_last=True),
         "plain": TorchWork(work, channels_last=False),
@@ -152,17 +153,17 @@ def with_compilation(work: Work, row: dict[str, Any], steps: int, compiled: int)
     """
     number = len(np.unique(np.asarray(work.state.architecture), axis=0))
     peer = TorchWork(work, channels_last=True)
-    spent, rate = [], []
+    spent, rate, failure = [], [], ""
     for i in range(compiled):
         torch.compiler.reset()
         child = peer.child(i)
         forward = torch.compile(child)
-        start = _cpu_seconds()
+        first, failure = first_call(functools.partial(peer.train, child, i, forward))
+        if failure:
+            break
+        start = cpu_seconds()
         peer.train(child, i, forward)
-        first = _cpu_seconds() - start
-        start = _cpu_seconds()
-        peer.train(child, i, forward)
-        rate.append((_cpu_seconds() - start) / row["steps"])
+        rate.append((cpu_seconds() - start) / row["steps"])
         spent.append(first - row["steps"] * rate[-1])
     ours = row["compile_seconds"] + number * steps / row["child_steps_per_second"]
     eager = number * steps / row["torch_child_steps_per_second"]
@@ -175,7 +176,9 @@ def with_compilation(work: Work, row: dict[str, Any], steps: int, compiled: int)
         "torch_seconds": eager,
         "ratio": eager / ours,
     }
-    if compiled:
+    if failure:
+        result["torch_compile_failed"] = failure
+    elif compiled:
         total = number * (float(np.median(spent)) + steps * float(np.median(rate)))
         result |= {
             "torch_compile_seconds_per_child": float(np.median(spent)),
@@ -188,9 +191,3 @@ def with_compilation(work: Work, row: dict[str, Any], steps: int, compiled: int)
 
 def _epoch(work: Work) -> Any:
     return jax.block_until_ready(work.trainer.run(work.state, work.data, 1, scored=0))
-
-
-def _cpu_seconds() -> float:
-    """The CPU time of this process and of those that it has waited for: compilers."""
-    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(u.ru_utime + u.ru_stime for u in usage)
