@@ -157,7 +157,7 @@ def with_compilation(work: Work, row: dict[str, Any], steps: int, compiled: int)
     for i in range(compiled):
         torch.compiler.reset()
         child = peer.child(i)
-        forward = torch.compile(child)
+        forward = torch.compile(child, fullgraph=True)  # or else an error, never eager unnoticed
         first, failure = first_call(functools.partial(peer.train, child, i, forward))
         if failure:
             break

@@ -21,8 +21,9 @@ class ConvChild(nn.Module):
     ):
         super().__init__()
         codes = read_codes(settings, architecture)
-        self.sources = [np.flatnonzero(row) for row in np.asarray(codes.reads)]
-        self.loose = np.flatnonzero(codes.loose)
+        # Lists: torch.compile takes NumPy's numbers for data, and leaves all to eager execution.
+        self.sources = [np.flatnonzero(row).tolist() for row in np.asarray(codes.reads)]
+        self.loose = np.flatnonzero(codes.loose).tolist()
         order = torch.channels_last if channels_last else torch.contiguous_format
         layers = {name: np.asarray(value) for name, value in parameters["layers"].items()}
         self.kernels, self.scales, self.biases = (nn.ParameterList() for _ in range(3))
