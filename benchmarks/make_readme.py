@@ -86,9 +86,11 @@ def summary_table(summary: dict[str, Any]) -> list[str]:
 
 
 def cell(value: Any) -> str:
-    """A number, or a value with its interval."""
+    """A number, a value with its interval, or several of them by name."""
     if isinstance(value, dict) and "value" in value:
         return f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {cell(each)}" for name, each in value.items())
     return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
