@@ -42,9 +42,9 @@ from jaxnas.runtime.run_data import (
 from jaxnas.runtime.run_folder import RunFolder, read_config
 from jaxnas.runtime.saved import best_of_tasks, find
 from jaxnas.runtime.saved_instance import SavedInstance
+from jaxnas.runtime.saved_language_model import LanguageModelModule
 from jaxnas.runtime.saved_population_child import PopulationChildModule
 from jaxnas.runtime.saved_task_child import SavedTaskChild, TaskChildModule
-from jaxnas.runtime.saved_text_child import TextChildModule
 from jaxnas.runtime.tasks_experiment import TasksExperiment
 from jaxnas.runtime.text_population import TextPopulationExperiment
 from jaxnas.tasks_config import TasksConfig
@@ -78,7 +78,7 @@ class SearchResult:
         ChildModule
         | InstanceModule
         | PopulationChildModule
-        | TextChildModule
+        | LanguageModelModule
         | Mapping[str, TaskChildModule]
     )
 

@@ -18,8 +18,8 @@ from jaxnas.runtime import (
     saved,
     saved_child,
     saved_instance,
+    saved_language_model,
     saved_task_child,
-    saved_text_child,
     tasks_evaluation,
 )
 from jaxnas.runtime.configs import config_of_run, load_config
@@ -83,10 +83,10 @@ def evaluate(options: argparse.Namespace) -> None:
         _print(tasks_evaluation.evaluate(folder, options.data))
         return
     child = saved.find(folder)
-    if isinstance(child, saved_text_child.SavedTextChild):
+    if isinstance(child, saved_language_model.SavedLanguageModel):
         level = child.description["level"]
         text = load_text(options.data, level=level) if options.data else _data_of(folder)
-        _print(saved_text_child.evaluate(child, text))
+        _print(saved_language_model.evaluate(child, text))
         return
     dataset = load(options.data) if options.data else _data_of(folder)
     _print(evaluate_saved(options.run, dataset))
@@ -106,7 +106,7 @@ def _data_of(folder: pathlib.Path) -> Any:
 def export(options: argparse.Namespace) -> None:
     """`jaxnas export`."""
     child, out = saved.find(options.run), pathlib.Path(options.out)
-    if options.stablehlo and isinstance(child, saved_text_child.SavedTextChild):
+    if options.stablehlo and isinstance(child, saved_language_model.SavedLanguageModel):
         raise RunError(f"{options.run} holds a language model: leave --stablehlo out.")
     out.mkdir(parents=True, exist_ok=True)
     if isinstance(child, saved_instance.SavedInstance):

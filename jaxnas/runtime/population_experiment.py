@@ -27,6 +27,7 @@ from jaxnas.runtime.checkpoint import Checkpoints
 from jaxnas.runtime.experiment import make_searcher
 from jaxnas.runtime.metrics import MetricsWriter
 from jaxnas.runtime.progress import Progress
+from jaxnas.runtime.search_batches import run_batches
 from jaxnas.runtime.timing import Timing
 from jaxnas.text_population_config import TextPopulationConfig
 
@@ -137,21 +138,21 @@ class PopulationExperiment(abc.ABC):
         search, key = self.search_of(), self.key("search")
         found = checkpoints.restore(jax.eval_shape(search.init, key))
         state = found[1] if found is not None else search.init(key)
-        step = int(state.step)
-        if step < self.total_steps:
-            metrics.rewind(step - 1)
-        progress.phase("search", self.total_steps)
-        progress.advance(steps=step)
-        while step < self.total_steps:
+
+        def step_of(state: PopulationSearchState) -> tuple[PopulationSearchState, dict[str, Any]]:
             state, measured = search.step(state, self.data)
-            values = {name: float(value) for name, value in measured.items()}
-            # The line first: if this ends here, the resumed run drops it and writes it anew.
-            metrics.write(step, {"phase": "policy", **values, "seconds": timing.elapsed()})
-            checkpoints.save(step + 1, state)
-            timing.save("search")
-            progress.advance({name: values[name] for name in _SHOWN if name in values})
-            step += 1
-        return state
+            return state, {name: float(value) for name, value in measured.items()}
+
+        return run_batches(
+            step_of,
+            state,
+            self.total_steps,
+            _SHOWN,
+            checkpoints=checkpoints,
+            metrics=metrics,
+            progress=progress,
+            timing=timing,
+        )
 
 
 def check_memory(population: Population, hyperparameters: dict[str, float], chunk: int) -> None:

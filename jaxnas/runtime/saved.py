@@ -9,18 +9,18 @@ from typing import Any
 from jaxnas.runtime import (
     saved_child,
     saved_instance,
+    saved_language_model,
     saved_population_child,
     saved_task_child,
-    saved_text_child,
 )
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.saved_child import SavedChild
 from jaxnas.runtime.saved_instance import SavedInstance
+from jaxnas.runtime.saved_language_model import SavedLanguageModel
 from jaxnas.runtime.saved_population_child import SavedPopulationChild
 from jaxnas.runtime.saved_task_child import SavedTaskChild
-from jaxnas.runtime.saved_text_child import SavedTextChild
 
-Saved = SavedChild | SavedInstance | SavedPopulationChild | SavedTaskChild | SavedTextChild
+Saved = SavedChild | SavedInstance | SavedPopulationChild | SavedTaskChild | SavedLanguageModel
 
 
 def find(folder: str | pathlib.Path) -> Saved:
@@ -44,9 +44,9 @@ def find(folder: str | pathlib.Path) -> Saved:
     if saved_population_child.is_population_child(path):
         with saved_child.readable(path):
             return SavedPopulationChild(path)
-    if saved_text_child.is_text_child(path):
+    if saved_language_model.is_language_model(path):
         with saved_child.readable(path):
-            return SavedTextChild(path)
+            return SavedLanguageModel(path)
     return SavedChild(path)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +15,11 @@ from jaxnas.children.masked_layers import LayerMoments
 from jaxnas.data.batches import normalize
 from jaxnas.export import Variables
 from jaxnas.population_config import NasRLConvConfig
-from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime import child_files
 from jaxnas.runtime.overrides import from_values
 
 if TYPE_CHECKING:
     from jaxnas.runtime.image_population import ImagePopulationExperiment
-
-CHILD, WEIGHTS = "child.json", "weights.npz"
 
 
 class PopulationChildModule(nnx.Module):
@@ -66,15 +62,8 @@ def save(
     """Writes a trained child to `folder`, which is made."""
     dataset, model = experiment.dataset, experiment.population.model
     assert isinstance(model, NasRLConv)
-    tree = {"weights": trained.parameters, "moments": moments._asdict()}
-    leaves, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(tree))
-    plain: dict[str, Any] = {_path(path): np.asarray(leaf) for path, leaf in leaves}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **plain)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / WEIGHTS, buffer.getvalue())
-    write_json(
-        folder / CHILD,
+    child_files.write(
+        folder,
         {
             "architecture": model.encode(architecture),
             "children": experiment.config.children,
@@ -85,6 +74,8 @@ def save(
             "std": dataset.std.tolist(),
             "diverged": bool(trained.diverged),
         },
+        weights=trained.parameters,
+        moments=moments._asdict(),
     )
 
 
@@ -93,21 +84,16 @@ class SavedPopulationChild:
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
-        self.description = description = json.loads((folder / CHILD).read_text())
+        self.description = description = child_files.read_description(folder)
         shape = tuple(description["image_shape"])
         self.model = from_values(description["children"], NasRLConvConfig).build(
             shape, description["num_classes"]
         )
         self.architecture = self.model.decode(description["architecture"])
-        with open(folder / WEIGHTS, "rb") as file, np.load(file) as stored:
-            arrays = {name: stored[name] for name in stored.files}
         like = jax.eval_shape(self.model.init, jax.random.key(0), self.architecture)
-        paths, structure = jax.tree_util.tree_flatten_with_path({"weights": like})
-        leaves = [jnp.asarray(arrays[_path(path)]) for path, _ in paths]
-        self.parameters = jax.tree.unflatten(structure, leaves)["weights"]
-        self.moments = LayerMoments(
-            *(jnp.asarray(arrays[f"moments|{name}"]) for name in LayerMoments._fields)
-        )
+        self.parameters = child_files.read_tree(folder, "weights", like)
+        names = [f"moments|{name}" for name in LayerMoments._fields]
+        self.moments = LayerMoments(*(child_files.read_array(folder, name) for name in names))
 
     def module(self) -> PopulationChildModule:
         """The child as a Flax NNX module."""
@@ -118,11 +104,4 @@ class SavedPopulationChild:
 
 def is_population_child(folder: pathlib.Path) -> bool:
     """Whether a folder holds a child of a population."""
-    try:
-        return "children" in json.loads((folder / CHILD).read_text())
-    except (OSError, ValueError, TypeError):
-        return False
-
-
-def _path(path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="|")
+    return child_files.describes(folder, "children")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import io
 import itertools
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -19,11 +17,10 @@ from jaxnas.children import SmallImageChildren, TextChildren
 from jaxnas.data import DataError, HashVocabulary, number_tokens, tokenize
 from jaxnas.data.batches import normalize
 from jaxnas.export import Variables
-from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime import child_files
 from jaxnas.runtime.overrides import from_values
 from jaxnas.tasks_config import SmallImageTasksConfig, TextTasksConfig
 
-CHILD, WEIGHTS = "child.json", "weights.npz"
 _KINDS = {"text": TextTasksConfig, "small_images": SmallImageTasksConfig}
 
 
@@ -138,13 +135,7 @@ def accuracy(module: Any, rows: Any, labels: np.ndarray, batch: int = 256) -> fl
 
 def save(folder: pathlib.Path, description: dict[str, Any], parameters, reference) -> None:
     """Writes a trained child to `folder`, which is made."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(parameters))
-    plain: dict[str, Any] = {f"weights|{_path(path)}": np.asarray(leaf) for path, leaf in leaves}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, reference=np.asarray(reference), **plain)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / WEIGHTS, buffer.getvalue())
-    write_json(folder / CHILD, description)
+    child_files.write(folder, description, weights=parameters, reference=reference)
 
 
 class SavedTaskChild:
@@ -152,18 +143,14 @@ class SavedTaskChild:
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
-        self.description = description = json.loads((folder / CHILD).read_text())
+        self.description = description = child_files.read_description(folder)
         kind = _KINDS[description["children"]["kind"]]
         children = from_values(description["children"], kind, "children")
         self.model = _model(children, description)
         self.architecture = self.model.space.decode(description["architecture"])
-        with open(folder / WEIGHTS, "rb") as file, np.load(file) as stored:
-            arrays = {name: stored[name] for name in stored.files}
         like = jax.eval_shape(self.model.init, jax.random.key(0), self.architecture)
-        paths, structure = jax.tree_util.tree_flatten_with_path(like)
-        leaves = [jnp.asarray(arrays[f"weights|{_path(path)}"]) for path, _ in paths]
-        self.parameters = jax.tree.unflatten(structure, leaves)
-        self.reference = jnp.asarray(arrays["reference"])
+        self.parameters = child_files.read_tree(folder, "weights", like)
+        self.reference = child_files.read_array(folder, "reference")
 
     @property
     def input(self) -> jax.ShapeDtypeStruct:
@@ -189,11 +176,4 @@ def _model(
 
 def is_task_child(folder: pathlib.Path) -> bool:
     """Whether a folder holds a child of one of several tasks."""
-    try:
-        return "task" in json.loads((folder / CHILD).read_text())
-    except (OSError, ValueError, TypeError):
-        return False
-
-
-def _path(path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="|")
+    return child_files.describes(folder, "task")

@@ -19,6 +19,7 @@ from jaxnas.runtime.controller import load_controller, make_ppo
 from jaxnas.runtime.image_tasks import ImageTasks
 from jaxnas.runtime.metrics import MetricsWriter
 from jaxnas.runtime.progress import Progress
+from jaxnas.runtime.search_batches import run_batches
 from jaxnas.runtime.text_tasks import TextTasks
 from jaxnas.runtime.timing import Timing
 from jaxnas.searchers import Searcher
@@ -125,20 +126,19 @@ class TasksExperiment:
             checkpoints.save(0, search.init(key))
             found = checkpoints.restore(jax.eval_shape(search.init, key))
         assert found is not None
-        state = found[1]
-        step = int(state.step)
-        if step < self.total_steps:
-            metrics.rewind(step - 1)
-        progress.phase("search", self.total_steps)
-        progress.advance(steps=step)
-        while step < self.total_steps:
+
+        def step_of(state: TasksSearchState) -> tuple[TasksSearchState, dict[str, Any]]:
             state, measured = search.step(state, self.data)
             values: dict[str, Any] = {name: float(value) for name, value in measured.items()}
-            values["task"] = self.dataset.names[int(values["task"])]
-            # The line first: if this ends here, the resumed run drops it and writes it anew.
-            metrics.write(step, {"phase": "policy", **values, "seconds": timing.elapsed()})
-            checkpoints.save(step + 1, state)
-            timing.save("search")
-            progress.advance({name: values[name] for name in _SHOWN if name in values})
-            step += 1
-        return state
+            return state, values | {"task": self.dataset.names[int(values["task"])]}
+
+        return run_batches(
+            step_of,
+            found[1],
+            self.total_steps,
+            _SHOWN,
+            checkpoints=checkpoints,
+            metrics=metrics,
+            progress=progress,
+            timing=timing,
+        )

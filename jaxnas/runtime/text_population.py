@@ -18,7 +18,7 @@ from jaxnas.data import Streams, Text, TextBatches, text_batches
 from jaxnas.evaluators import Population
 from jaxnas.evaluators.population import PopulationState
 from jaxnas.objectives import perplexity_reward
-from jaxnas.runtime import saved_text_child
+from jaxnas.runtime import saved_language_model
 from jaxnas.runtime.image_population import cosine
 from jaxnas.runtime.packing import digest
 from jaxnas.runtime.population_experiment import Finalist, PopulationExperiment
@@ -82,7 +82,7 @@ class TextPopulationExperiment(PopulationExperiment):
         """Saves a trained child, and reads its perplexities on whole splits."""
         model = child.population.model
         assert isinstance(model, LanguageModel)
-        saved_text_child.save(folder, self.dataset, model, child.architecture, trained)
+        saved_language_model.save(folder, self.dataset, model, child.architecture, trained)
         validation, test = (
             self._perplexity(child.population, trained, split) for split in ("validation", "test")
         )

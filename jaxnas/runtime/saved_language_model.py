@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 import pathlib
 from typing import Any
@@ -16,13 +14,12 @@ from flax import nnx
 from jaxnas.children.recurrent import Dropout, GatedCell, LanguageModel, TreeCell
 from jaxnas.data import DataError, Text, text_batches
 from jaxnas.export import Variables
-from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime import child_files
 
-CHILD, WEIGHTS = "child.json", "weights.npz"
 CELLS = {"TreeCell": TreeCell, "GatedCell": GatedCell}
 
 
-class TextChildModule(nnx.Module):
+class LanguageModelModule(nnx.Module):
     """A trained language model as a Flax module.
 
     Args:
@@ -53,14 +50,8 @@ def save(
     folder: pathlib.Path, text: Text, model: LanguageModel, architecture: np.ndarray, trained: Any
 ) -> None:
     """Writes a trained language model to `folder`, which is made."""
-    leaves = jax.tree.leaves(jax.device_get(trained.parameters))
-    buffer = io.BytesIO()
-    plain: dict[str, Any] = {str(i): np.asarray(leaf) for i, leaf in enumerate(leaves)}
-    np.savez_compressed(buffer, **plain)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / WEIGHTS, buffer.getvalue())
-    write_json(
-        folder / CHILD,
+    child_files.write(
+        folder,
         {
             "architecture": model.space.encode(architecture),
             "language_model": {
@@ -76,10 +67,11 @@ def save(
             "vocabulary": list(text.vocabulary),
             "diverged": bool(trained.diverged),
         },
+        weights=trained.parameters,
     )
 
 
-class SavedTextChild:
+class SavedLanguageModel:
     """A language model read from its folder, as `jaxnas.runtime.saved_child.SavedChild`.
 
     Attributes:
@@ -92,26 +84,21 @@ class SavedTextChild:
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
-        self.description = description = json.loads((folder / CHILD).read_text())
+        self.description = description = child_files.read_description(folder)
         cell = CELLS[description["cell"]["form"]](**description["cell"]["options"])
         options = dict(description["language_model"])
         options["dropout"] = Dropout(**options["dropout"])
         self.model = LanguageModel(len(description["vocabulary"]), cell=cell, **options)
         self.architecture = self.model.space.decode(description["architecture"])
         like = jax.eval_shape(self.model.init, jax.random.key(0), self.architecture)
-        leaves, structure = jax.tree.flatten(like)
-        with open(folder / WEIGHTS, "rb") as file, np.load(file) as stored:
-            found = [stored[str(i)] for i in range(len(leaves))]
-        if [leaf.shape for leaf in found] != [leaf.shape for leaf in leaves]:
-            raise ValueError("the weights have other shapes than the model")
-        self.parameters = jax.tree.unflatten(structure, list(map(jnp.asarray, found)))
+        self.parameters = child_files.read_tree(folder, "weights", like)
 
-    def module(self) -> TextChildModule:
+    def module(self) -> LanguageModelModule:
         """The child as a Flax NNX module."""
-        return TextChildModule(self.model, self.architecture, self.parameters)
+        return LanguageModelModule(self.model, self.architecture, self.parameters)
 
 
-def evaluate(child: SavedTextChild, text: Text) -> dict[str, Any]:
+def evaluate(child: SavedLanguageModel, text: Text) -> dict[str, Any]:
     """The perplexity of a saved language model on the test split of a text.
 
     Raises:
@@ -134,9 +121,6 @@ def evaluate(child: SavedTextChild, text: Text) -> dict[str, Any]:
     return {"test_perplexity": math.exp(nats / tokens), "tokens": int(tokens)}
 
 
-def is_text_child(folder: pathlib.Path) -> bool:
+def is_language_model(folder: pathlib.Path) -> bool:
     """Whether a folder holds a language model."""
-    try:
-        return "language_model" in json.loads((folder / CHILD).read_text())
-    except (OSError, ValueError, TypeError):
-        return False
+    return child_files.describes(folder, "language_model")
