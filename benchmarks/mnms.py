@@ -34,11 +34,13 @@ import time
 from typing import Any
 
 import jax
+import mnms_search
 import mnms_study
 import numpy as np
 import text_networks
 from curves import mean_interval
-from mnms_study import ARMS, Study, Trials
+from mnms_search import ARMS
+from mnms_study import Study, Trials
 from record import make_record, write_record
 from text_networks import Table
 
@@ -182,7 +184,7 @@ def main() -> None:
     seeds = 2 if arguments.quick else arguments.seeds
     if arguments.quick:  # Nearly all of its time is compilation.
         jax.config.update("jax_disable_most_optimizations", True)
-    sizes = (20, 60) if arguments.quick else (mnms_study.PRETRAINING, mnms_study.TRIALS)
+    sizes = (20, 60) if arguments.quick else (mnms_search.PRETRAINING, mnms_search.TRIALS)
     study = Study(table, seeds, *sizes)
     results = all_arms(study)
     rows = make_rows(table, results)

@@ -19,10 +19,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import landscapes
+import mnms_search
 import mnms_study
 import numpy as np
 import text_networks
-from mnms_study import ARMS, Study
+from mnms_search import ARMS
+from mnms_study import Study
 from record import make_record, write_record
 from text_networks import Table
 
@@ -71,10 +73,10 @@ def score(table: Table, trials: mnms_study.Trials) -> dict[str, float]:
 def measure(
     tables: list[Table], seeds: int, sizes: tuple[int, int], arm: str, **settings: Any
 ) -> dict[str, Any]:
-    """The row of an arm with settings in the place of those of `mnms_study`."""
+    """The row of an arm with settings in the place of those of `mnms_search`."""
     rows = []
     for table in tables:
-        study = Study(table, seeds, *sizes, mnms_study.Settings(**settings))
+        study = Study(table, seeds, *sizes, mnms_search.Settings(**settings))
         rows.append(score(table, study.run_ppo(ARMS[arm])))
     means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     row = {"arm": arm, **settings, **{name: round(value, 4) for name, value in means.items()}}
@@ -93,7 +95,7 @@ def main() -> None:
     quick = arguments.quick
     tables = [simulated_table(i) for i in range(1 if quick else arguments.tables)]
     seeds = 2 if quick else arguments.seeds
-    sizes = (20, 60) if quick else (mnms_study.PRETRAINING, mnms_study.TRIALS)
+    sizes = (20, 60) if quick else (mnms_search.PRETRAINING, mnms_search.TRIALS)
     grid = itertools.product(UPDATES, RATES, ENTROPIES)
     rows = [
         measure(tables, seeds, sizes, "scratch, ppo", updates=u, rate=r, entropy_weight=e)
@@ -104,7 +106,7 @@ def main() -> None:
     for old_rate in OLD_RATES[: 1 if quick else None]:
         rows.append(measure(tables, seeds, sizes, "transfer", **chosen, old_rate=old_rate))
     best = max((row for row in rows if row["arm"] == "transfer"), key=lambda row: row["score"])
-    names = [field.name for field in dataclasses.fields(mnms_study.Settings)]
+    names = [field.name for field in dataclasses.fields(mnms_search.Settings)]
     summary = {f"best_{name}": best[name] for name in names}
     print(summary)
     if arguments.json:
