@@ -51,15 +51,17 @@ class NasRLConvConfig:
     strides: tuple[int, ...] | None = None
     skips: bool = True
     most_classes: int = 8
+    block: int = 1
+    pools: tuple[int, ...] = ()
     depth: DepthConfig | None = None
 
     def __post_init__(self):
-        for name in ("heights", "widths", "filters", "strides"):
+        for name in ("heights", "widths", "filters", "strides", "pools"):
             if isinstance(getattr(self, name), list):  # from JSON
                 object.__setattr__(self, name, tuple(getattr(self, name)))
-            if getattr(self, name) is not None:
+            if getattr(self, name) is not None and (name != "pools" or self.pools):
                 whole_numbers("children", self, 1, name)
-        whole("children", self, 1, "layers", "most_classes")
+        whole("children", self, 1, "layers", "most_classes", "block")
 
     def build(self, image_shape: tuple[int, int, int], num_classes: int) -> NasRLConv:
         """The children for images of a shape."""
@@ -76,6 +78,8 @@ class ChildTrainingConfig:
       epochs: passes over the training data.
       scored: a child's value is the best of the last so many epochs (the paper: 5 of 50).
       batch_size: images per step.
+      score_batch_size: validation images at once, by whose own statistics children are normalised;
+        the whole split where it is smaller. What fills no batch is left out.
       learning_rate: of every child.
       momentum: of the Nesterov kind.
       weight_decay: the coefficient `c` of the gradient's `c w`.
@@ -85,13 +89,14 @@ class ChildTrainingConfig:
     epochs: int = 50
     scored: int = 5
     batch_size: int = 128
+    score_batch_size: int = 500
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 1e-4
     augmentation: Augmentation = NO_AUGMENTATION
 
     def __post_init__(self):
-        whole("training", self, 1, "epochs", "scored", "batch_size")
+        whole("training", self, 1, "epochs", "scored", "batch_size", "score_batch_size")
         real("training", self, 0, math.inf, "learning_rate", above=True)
         real("training", self, 0, math.inf, "weight_decay")
         real("training", self, 0, 0.999999, "momentum")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from jaxnas.children.exact_layers import EPSILON
+from jaxnas.children.exact_convolution import EPSILON
 from jaxnas.children.nasrl_settings import ConvSettings, read_codes
 
 

@@ -1,9 +1,9 @@
 """The layers of one convolutional child at exactly their shapes: what is fast on a CPU core.
 
 Values are `[C, H, W, B]`, so that a filter's taps are copies of long blocks and a convolution is
-one product of matrices. A loop runs over the layers, with one real branch for each shape that a
-layer can have. The gradient is written by hand: that of a `lax.switch` would keep what every branch
-keeps, and that of a loop whole copies of all values.
+one product of matrices (`exact_convolution.py`). A loop runs over the layers, with one real branch
+for each shape that a layer can have. The gradient is written by hand: that of a `lax.switch` would
+keep what every branch keeps, and that of a loop whole copies of all values.
 """
 
 from __future__ import annotations
@@ -13,31 +13,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
+from jaxnas.children.exact_convolution import Layers, layer, layer_gradient, sampling
 from jaxnas.children.nasrl_settings import Codes, ConvSettings
-
-EPSILON = 1e-5
-
-
-class Layers(NamedTuple):
-    """The weights of all layers.
-
-    Attributes:
-      kernel: `[L, F, height, width, I]`, at the largest height and width; smaller ones lie in the
-        middle.
-      scale: `[L, F]`, of the normalisation.
-      bias: `[L, F]`, of the normalisation.
-    """
-
-    kernel: jax.Array
-    scale: jax.Array
-    bias: jax.Array
+from jaxnas.children.pooling import pool
 
 
 class _Kept(NamedTuple):
-    """What the gradient needs: values `[L + 1, F, H, W, B]`, normalised outputs, `1 / std`."""
+    """What the gradient needs: values `[D + 1, F, H, W, B]`, normalised outputs, `1 / std`."""
 
     values: jax.Array
     normal: jax.Array
@@ -46,7 +30,7 @@ class _Kept(NamedTuple):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def outputs(settings: ConvSettings, layers: Layers, images: jax.Array, codes: Codes) -> jax.Array:
-    """The outputs `[L, F, H, W, B]` of all layers of a child; zeros past its depth and channels.
+    """The outputs `[D, F, H, W, B]` of all layers of a child; zeros past its depth and channels.
 
     Args:
       settings: the sizes.
@@ -63,14 +47,14 @@ def _forward(settings: ConvSettings, layers: Layers, images: jax.Array, codes: C
 
 
 def _run(settings: ConvSettings, layers: Layers, images: jax.Array, codes: Codes) -> _Kept:
-    rows, number = settings.most_filters, settings.layers
+    rows, number = settings.most_filters, settings.depth
     image = jnp.transpose(images, (3, 1, 2, 0))
     shape = (rows, *image.shape[1:])
     values = jnp.zeros((number + 1, *shape), image.dtype).at[0, : len(image)].set(image)
     kept = _Kept(values, values[1:], jnp.zeros((number, rows), image.dtype))
-    branches = [functools.partial(_layer, settings, *s) for s in settings.shapes]
+    branches = [functools.partial(layer, settings, *s) for s in settings.shapes]
 
-    def layer(i: jax.Array, kept: _Kept) -> _Kept:
+    def run(i: jax.Array, kept: _Kept) -> _Kept:
         weights = jax.tree.map(lambda leaf: leaf[i], layers)
         x = _pack(settings, kept.values, codes, i)
         y, normal, inverse = lax.switch(
@@ -82,15 +66,15 @@ def _run(settings: ConvSettings, layers: Layers, images: jax.Array, codes: Codes
             kept.inverse.at[i].set(inverse),
         )
 
-    return lax.fori_loop(0, codes.depth, layer, kept)
+    return lax.fori_loop(0, codes.depth, run, kept)
 
 
 def _backward(settings: ConvSettings, residuals: Any, gradient: jax.Array):
     kept, layers, codes = residuals
-    branches = [functools.partial(_layer_gradient, settings, *s) for s in settings.shapes]
+    branches = [functools.partial(layer_gradient, settings, *s) for s in settings.shapes]
     d_values = jnp.concatenate([jnp.zeros_like(gradient[:1]), gradient])
 
-    def layer(k: jax.Array, state: Any) -> Any:
+    def run(k: jax.Array, state: Any) -> Any:
         d_values, d_layers = state
         i = codes.depth - 1 - k
         weights = jax.tree.map(lambda leaf: leaf[i], layers)
@@ -104,10 +88,10 @@ def _backward(settings: ConvSettings, residuals: Any, gradient: jax.Array):
             (kept.normal[i], kept.inverse[i], d_values[i + 1]),
         )
         d_layers = jax.tree.map(lambda d, new: d.at[i].set(new), d_layers, d_weights)
-        return _unpack(dx, d_values, codes, i), d_layers
+        return _unpack(settings, dx, d_values, kept.values, codes, i), d_layers
 
     state = (d_values, jax.tree.map(jnp.zeros_like, layers))
-    _, d_layers = lax.fori_loop(0, codes.depth, layer, state)
+    _, d_layers = lax.fori_loop(0, codes.depth, run, state)
     return d_layers, None, None
 
 
@@ -123,13 +107,14 @@ def _pack(settings: ConvSettings, values: jax.Array, codes: Codes, i: jax.Array)
         packed, start = state
         source = codes.sources[i, k]
         # Rows past the channels of a value are zero, and the next one lies over them.
-        packed = lax.dynamic_update_slice_in_dim(packed, values[source], start, 0)
+        value = _pooled(settings, values[source], codes, i, source)
+        packed = lax.dynamic_update_slice_in_dim(packed, value, start, 0)
         return packed, start + codes.channels[source]
 
     return lax.fori_loop(0, codes.reads[i].sum(), put, (packed, jnp.int32(0)))[0]
 
 
-def _unpack(dx: jax.Array, d_values: jax.Array, codes: Codes, i: jax.Array) -> jax.Array:
+def _unpack(settings: ConvSettings, dx, d_values, values, codes: Codes, i) -> jax.Array:
     """Adds the gradient of what a layer read to those of the values."""
     rows = d_values.shape[1]
 
@@ -138,14 +123,35 @@ def _unpack(dx: jax.Array, d_values: jax.Array, codes: Codes, i: jax.Array) -> j
         source = codes.sources[i, k]
         # Rows past the channels of the value get what is not theirs; nobody reads them.
         part = lax.dynamic_slice_in_dim(dx, start, rows)
+        if settings.pools:
+            part = _pooled_gradient(settings, values[source], part, codes, i, source)
         return d_values.at[source].add(part), start + codes.channels[source]
 
     return lax.fori_loop(0, codes.reads[i].sum(), add, (d_values, jnp.int32(0)))[0]
 
 
+def _pooled(settings: ConvSettings, value: jax.Array, codes: Codes, i, source) -> jax.Array:
+    """What layer `i` reads of a value: the same, or pooled where a pooling lies between."""
+    if not settings.pools:
+        return value
+    sizes = sorted(set(settings.windows.flat))
+    which = jnp.searchsorted(jnp.asarray(sizes), jnp.asarray(settings.windows)[i, source])
+    branches = [functools.partial(_pool_by, int(size)) for size in sizes]
+    return lax.switch(which, branches, value, codes.extent[source])
+
+
+def _pool_by(window: int, x: jax.Array, extent: jax.Array) -> jax.Array:
+    return pool(x, window, extent)
+
+
+def _pooled_gradient(settings: ConvSettings, value, gradient, codes: Codes, i, source):
+    """The gradient of a value by that of what layer `i` reads of it."""
+    return jax.vjp(lambda x: _pooled(settings, x, codes, i, source), value)[1](gradient)[0]
+
+
 def _sampling(settings: ConvSettings, codes: Codes, i: jax.Array, dtype: Any) -> Any:
     """Which rows `[H, H]` and columns `[W, W]` of a convolution are its output; `()` for all."""
-    if settings.strides is None:
+    if not settings.resized:
         return ()
     return tuple(
         sampling(
@@ -153,125 +159,3 @@ def _sampling(settings: ConvSettings, codes: Codes, i: jax.Array, dtype: Any) ->
         )
         for side in (0, 1)
     )
-
-
-def sampling(size: int, stride: jax.Array, extent: jax.Array, dtype: Any) -> jax.Array:
-    """The matrix `[size, size]` that picks every `stride`-th row for the first `extent` ones."""
-    rows, columns = np.arange(size)[:, None], np.arange(size)
-    return ((columns == rows * stride) & (rows < extent)).astype(dtype)
-
-
-def _layer(settings, height, width, inputs, filters, x, weights: Layers, picks):
-    """Convolution, normalisation and ReLU: the output, its normalised form, `1 / std`."""
-    kernel = _kernel(settings, weights.kernel, height, width, inputs, filters)
-    z = kernel @ _taps(x[:inputs], height, width)
-    z = z.reshape(filters, *x.shape[1:])
-    counted = None
-    if picks:
-        z = _pick(z, *picks)
-        counted = _counted(picks)
-    mean = _mean(z, counted)
-    centred = z - mean if counted is None else (z - mean) * counted
-    inverse = lax.rsqrt(_mean(centred * centred, counted) + EPSILON)
-    normal = centred * inverse
-    y = jnp.maximum(normal * _column(weights.scale, filters) + _column(weights.bias, filters), 0)
-    y = y if counted is None else y * counted
-    fill = settings.most_filters - filters
-    return _filled(y, fill), _filled(normal, fill), _filled(inverse[:, 0, 0, 0], fill)
-
-
-def _layer_gradient(settings, height, width, inputs, filters, x, weights: Layers, picks, rest):
-    """The gradients of what a layer read and of its weights."""
-    normal, inverse, dy = (part[:filters] for part in rest)
-    scale, counted = _column(weights.scale, filters), _counted(picks) if picks else None
-    dy = jnp.where(normal * scale + _column(weights.bias, filters) > 0, dy, 0)
-    dy = dy if counted is None else dy * counted
-    d_bias, d_scale = _mean(dy, counted), _mean(dy * normal, counted)
-    dz = (dy - d_bias - normal * d_scale) * (scale * inverse[:, None, None, None])
-    if picks:
-        dz = _pick(dz * counted, *(matrix.T for matrix in picks))
-    number = _number(x, counted)
-    kernel = _kernel(settings, weights.kernel, height, width, inputs, filters)
-    flat = dz.reshape(filters, -1)
-    d_kernel = flat @ _taps(x[:inputs], height, width).T
-    dx = _untap((kernel.T @ flat).reshape(-1, *x.shape[1:]), height, width)
-    d_weights = Layers(
-        _whole_kernel(settings, d_kernel, height, width, inputs, filters),
-        _filled((d_scale * number)[:, 0, 0, 0], settings.most_filters - filters),
-        _filled((d_bias * number)[:, 0, 0, 0], settings.most_filters - filters),
-    )
-    return _filled(dx, len(x) - inputs), d_weights
-
-
-def _kernel(settings: ConvSettings, kernel, height, width, inputs, filters):
-    """The used part of a kernel as a matrix `[filters, height width inputs]`."""
-    top, left = (max(settings.heights) - height) // 2, (max(settings.widths) - width) // 2
-    used = kernel[:filters, top : top + height, left : left + width, :inputs]
-    return used.reshape(filters, -1)
-
-
-def _whole_kernel(settings: ConvSettings, used, height, width, inputs, filters):
-    """The inverse of `_kernel`, with zeros around."""
-    used = used.reshape(filters, height, width, inputs)
-    rows, columns = max(settings.heights) - height, max(settings.widths) - width
-    fill = (settings.most_filters - filters, rows, columns, settings.most_inputs - inputs)
-    low = (0, rows // 2, columns // 2, 0)
-    return jnp.pad(used, [(a, f - a) for a, f in zip(low, fill, strict=True)])
-
-
-def _taps(x: jax.Array, height: int, width: int) -> jax.Array:
-    """What each tap of a filter sees: `[C, H, W, B]` to `[height width C, H W B]`."""
-    if height == width == 1:
-        return x.reshape(len(x), -1)
-    padded = jnp.pad(x, [(0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)])
-    size = x.shape[1:3]
-    taps = [
-        padded[:, i : i + size[0], j : j + size[1]] for i in range(height) for j in range(width)
-    ]
-    return jnp.concatenate(taps).reshape(height * width * len(x), -1)
-
-
-def _untap(taps: jax.Array, height: int, width: int) -> jax.Array:
-    """The transpose of `_taps`: adds what the taps give back, `[C, H, W, B]`."""
-    if height == width == 1:
-        return taps
-    parts = taps.reshape(height, width, -1, *taps.shape[1:])
-    pads = [(0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)]
-    shifted = [
-        jnp.pad(parts[height - 1 - i, width - 1 - j], pads)[
-            :, i : i + taps.shape[1], j : j + taps.shape[2]
-        ]
-        for i in range(height)
-        for j in range(width)
-    ]
-    return functools.reduce(jnp.add, shifted)
-
-
-def _column(values: jax.Array, filters: int) -> jax.Array:
-    return values[:filters, None, None, None]
-
-
-def _filled(x: jax.Array, rows: int) -> jax.Array:
-    return jnp.pad(x, [(0, rows)] + [(0, 0)] * (x.ndim - 1))
-
-
-def _pick(z: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
-    return jnp.einsum("ih,jw,chwb->cijb", rows, columns, z)
-
-
-def _counted(picks: Any) -> jax.Array:
-    """Which pixels `[1, H, W, 1]` there are."""
-    rows, columns = (matrix.sum(1) for matrix in picks)
-    return (rows[:, None] * columns)[None, :, :, None]
-
-
-def _number(x: jax.Array, counted: jax.Array | None) -> Any:
-    """Over how many numbers a channel is normalised."""
-    pixels = x.shape[1] * x.shape[2] if counted is None else counted.sum()
-    return pixels * x.shape[3]
-
-
-def _mean(z: jax.Array, counted: jax.Array | None) -> jax.Array:
-    """The mean of each channel `[C, 1, 1, 1]`; sums in two stages vectorise on a CPU."""
-    total = z.sum((1, 2)).sum(-1)
-    return (total / _number(z, counted))[:, None, None, None]

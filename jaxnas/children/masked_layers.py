@@ -1,7 +1,7 @@
 """The layers of convolutional children at the largest shape, with masks: the form for `vmap`.
 
 Every child pays for the largest height, width and number of filters, in exchange for operations
-that many children share. The weights and the numbers are those of `exact_layers.py`.
+that many children share. The weights and the numbers are those of `exact_convolution.py`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxnas.children.exact_layers import EPSILON, Layers, sampling
+from jaxnas.children.exact_convolution import EPSILON, Layers, sampling
 from jaxnas.children.nasrl_settings import Codes, ConvSettings
+from jaxnas.children.pooling import pool
 
 
 class LayerMoments(NamedTuple):
-    """The mean and variance `[L, F]` of what each layer normalises."""
+    """The mean and variance `[D, F]` of what each layer normalises."""
 
     mean: jax.Array
     variance: jax.Array
 
 
 def outputs(settings: ConvSettings, layers: Layers, images: jax.Array, codes: Codes) -> jax.Array:
-    """What `exact_layers.outputs` gives: the outputs `[L, F, H, W, B]` of all layers of a child."""
+    """What `exact_layers.outputs` gives: the outputs `[D, F, H, W, B]` of all layers of a child."""
     return outputs_and_moments(settings, layers, images, codes)[0]
 
 
@@ -40,7 +41,7 @@ def outputs_and_moments(
     rows = settings.most_filters
     image = jnp.pad(images, [(0, 0)] * 3 + [(0, rows - images.shape[-1])])
     values, used = [image], []
-    for i in range(settings.layers):
+    for i in range(settings.depth):
         weights, given = jax.tree.map(lambda leaf, i=i: leaf[i], (layers, moments))
         x = _inputs(settings, values, codes, i)
         y, own = _layer(settings, weights, x, codes, i, given)
@@ -61,7 +62,18 @@ def _inputs(settings: ConvSettings, values, codes: Codes, i: int) -> jax.Array:
     # Row r of what is read comes from this channel of all values.
     target = jnp.where(used, starts[source] + row, settings.most_inputs)
     picks = jax.nn.one_hot(target, settings.most_inputs, dtype=values[0].dtype)
+    values = [
+        _pooled(value, int(settings.windows[i, j]), codes.extent[j])
+        for j, value in enumerate(values)
+    ]
     return jnp.concatenate(values, axis=-1) @ picks
+
+
+def _pooled(x: jax.Array, window: int, extent: jax.Array) -> jax.Array:
+    """`jaxnas.children.pooling.pool` on `[B, H, W, C]`."""
+    if window == 1:
+        return x
+    return jnp.transpose(pool(jnp.transpose(x, (3, 1, 2, 0)), window, extent), (3, 1, 2, 0))
 
 
 def _layer(settings: ConvSettings, weights: Layers, x, codes: Codes, i: int, moments):
@@ -87,7 +99,7 @@ def _layer(settings: ConvSettings, weights: Layers, x, codes: Codes, i: int, mom
 
 def _sampled(settings: ConvSettings, z, codes: Codes, i: int) -> tuple[jax.Array, jax.Array]:
     """The strided output, and which of its pixels `[H, W, 1]` there are."""
-    if settings.strides is None:
+    if not settings.resized:
         return z, jnp.ones((*z.shape[1:3], 1), z.dtype)
     rows, columns = (
         sampling(z.shape[1 + side], codes.stride[i, side], codes.extent[i + 1, side], z.dtype)

@@ -4,7 +4,8 @@ Source: Zoph & Le 2017, "Neural architecture search with reinforcement learning"
 (arXiv:1611.01578), sections 3.1, 3.3 and 4.1. Each convolution is followed by batch normalisation
 and ReLU. A layer reads the outputs that its skip bits choose, concatenated; one that chooses none
 reads the image. Smaller maps are filled up with zeros. The outputs that no layer reads are
-concatenated for the classifier, here after global average pooling.
+concatenated for the classifier, here after global average pooling. The paper's three variants: no
+change of size; strides that are chosen; pooling at fixed depths, with blocks of 3 convolutions.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.children import exact_layers, masked_layers
-from jaxnas.children.exact_layers import Layers
+from jaxnas.children.exact_convolution import Layers
 from jaxnas.children.masked_layers import LayerMoments
 from jaxnas.children.nasrl_settings import Codes, ConvSettings, read_codes
 from jaxnas.evaluators.child_model import Layout
@@ -54,7 +55,7 @@ class NasRLConv:
     def init(self, key: jax.Array, architecture: Any) -> dict[str, Any]:
         """Weights by He et al. 2015 at the sizes of the child; those that it lacks are 0."""
         codes, settings = read_codes(self.settings, architecture), self.settings
-        number, rows = settings.layers, settings.most_filters
+        number, rows = settings.depth, settings.most_filters
         kernel_key, head_key = jax.random.split(key)
         masks = jnp.stack(
             [
@@ -152,14 +153,14 @@ class NasRLConv:
         return self._classify(parameters["head"], outputs, codes), moments
 
     def _classify(self, head: Any, outputs: jax.Array, codes: Codes) -> jax.Array:
-        """The logits of the outputs `[L, F, H, W, B]` that no layer reads."""
+        """The logits of the outputs `[D, F, H, W, B]` that no layer reads."""
         pixels = codes.extent[1:].prod(-1)[:, None, None]
         pooled = outputs.sum((2, 3)) / pixels
         pooled = jnp.where(codes.loose[:, None, None], pooled, 0)
         return pooled.reshape(-1, outputs.shape[-1]).T @ head["kernel"] + head["bias"]
 
     def _features(self, codes: Codes) -> jax.Array:
-        """Which rows `[L F]` of the classifier a child uses."""
+        """Which rows `[D F]` of the classifier a child uses."""
         rows = jnp.arange(self.settings.most_filters) < codes.channels[1:, None]
         return (rows & codes.loose[:, None]).reshape(-1)
 
@@ -175,6 +176,8 @@ def nasrl_conv(
     strides: Sequence[int] | None = None,
     skips: bool = True,
     most_classes: int = 8,
+    block: int = 1,
+    pools: Sequence[int] = (),
 ) -> NasRLConv:
     """The children of NAS-RL's convolutional space, for a `Population`.
 
@@ -189,20 +192,29 @@ def nasrl_conv(
       skips: whether there are skip bits.
       most_classes: numbers of input channels that get a program of their own, on a CPU; others are
         rounded up. One program compiles for each number, height, width and number of filters.
+      block: convolutions that each layer stands for; each reads what the layer reads and those
+        before it in the block, and others read the last. The paper's third search: 13 layers of 3.
+      pools: the convolutions, counted from 1, after which all that is read is pooled by 2 x 2; the
+        paper's third search: 13 and 24. See `jaxnas.children.pooling`.
 
     Raises:
       SpaceError: sizes that no space has.
-      ValueError: an image or a number of classes below 1.
+      ValueError: an image or a number of classes below 1, or pooling where no layer follows.
 
     Example:
       >>> children = nasrl_conv((8, 8, 1), 10, layers=3, heights=(3,), widths=(3,), filters=(4, 8))
       >>> children.space.count()
       64
     """
-    if min(*image_shape, num_classes, most_classes) < 1:
+    if min(*image_shape, num_classes, most_classes, block) < 1:
         raise ValueError(
             f"image_shape is {image_shape}, num_classes {num_classes}, most_classes "
-            f"{most_classes}: give numbers from 1 on."
+            f"{most_classes}, block {block}: give numbers from 1 on."
+        )
+    if len(set(pools)) < len(pools) or any(not 1 <= p < layers * block for p in pools):
+        raise ValueError(
+            f"pools is {tuple(pools)}, but there are {layers * block} convolutions: give different "
+            f"numbers from 1 to {layers * block - 1}."
         )
     settings = ConvSettings(
         image_shape=image_shape,
@@ -214,6 +226,8 @@ def nasrl_conv(
         strides=None if strides is None else tuple(strides),
         skips=skips,
         most_classes=most_classes,
+        block=block,
+        pools=tuple(pools),
     )
     settings.space  # noqa: B018  what is wrong with the sizes fails here
     return NasRLConv(settings)

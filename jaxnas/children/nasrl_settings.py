@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnas.children.pooling import windows
 from jaxnas.spaces import SearchSpace
 from jaxnas.spaces.nasrl_conv import nasrl_conv
 
@@ -22,7 +23,7 @@ class ConvSettings:
     Attributes:
       image_shape: `(H, W, C)`.
       num_classes: `K`.
-      layers: `L`, the largest number of layers; shallower children have fewer.
+      layers: `L`, the largest number of layers of an architecture; shallower children have fewer.
       heights: of the filters.
       widths: of the filters.
       filters: numbers of filters; the largest, or `C`, is `F`.
@@ -30,6 +31,9 @@ class ConvSettings:
       skips: whether there are skip bits.
       most_classes: the input channels of a layer are rounded up to one of so many numbers, with
         channels of zeros; all sums of numbers of filters if they are no more.
+      block: convolutions that one layer of an architecture stands for, each of which reads all
+        before it in the block.
+      pools: the convolutions, counted from 1, after which everything is pooled by 2 x 2.
     """
 
     image_shape: tuple[int, int, int]
@@ -41,6 +45,23 @@ class ConvSettings:
     strides: tuple[int, ...] | None
     skips: bool
     most_classes: int = 8
+    block: int = 1
+    pools: tuple[int, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """`D`: the largest number of convolutions."""
+        return self.layers * self.block
+
+    @property
+    def resized(self) -> bool:
+        """Whether values can be smaller than the image."""
+        return self.strides is not None or bool(self.pools)
+
+    @functools.cached_property
+    def windows(self) -> np.ndarray:
+        """By what each convolution's inputs are pooled; see `jaxnas.children.pooling`."""
+        return windows(self.depth, self.pools)
 
     @functools.cached_property
     def space(self) -> SearchSpace:
@@ -71,7 +92,8 @@ class ConvSettings:
         sums = {self.image_shape[-1]}
         for number in range(1, most + 1):
             sums |= {sum(c) for c in itertools.combinations_with_replacement(self.filters, number)}
-        exact = np.array(sorted(sums))
+        inside = {k * filters for k in range(self.block) for filters in self.filters}
+        exact = np.array(sorted({first + second for first in sums for second in inside}))
         if len(exact) <= self.most_classes:
             return tuple(int(c) for c in exact)
         # Evenly on a scale of ratios, so that no layer pays much more than its share.
@@ -85,26 +107,28 @@ class ConvSettings:
         return tuple(itertools.product(*sizes))
 
     def columns(self, name: str) -> np.ndarray:
-        """Where each layer's decision `name` stands in an architecture: `int [L]`."""
+        """Where the decision `name` of each of the `L` layers stands in an architecture."""
         index = self.space.vertex_index
         return np.array([index[f"layer_{i}/{name}"] for i in range(self.layers)])
 
 
 class Codes(NamedTuple):
-    """What one architecture says, as arrays; `L + 1` values are the image and the layers' outputs.
+    """What one architecture says, as arrays.
+
+    The `D + 1` values are the image and the convolutions' outputs.
 
     Attributes:
-      depth: `int32 []`, the number of layers.
-      height: `int32 [L]`, filter heights, and likewise `width`.
+      depth: `int32 []`, the number of convolutions.
+      height: `int32 [D]`, filter heights, and likewise `width`.
       width: see `height`.
-      channels: `int32 [L + 1]`, the channels of each value.
-      inputs: `int32 [L]`, the input channels of each layer.
-      shape: `int32 [L]`, the position of each layer's exact shape in `ConvSettings.shapes`.
-      reads: `bool [L, L + 1]`, the values that each layer reads.
-      sources: `int32 [L, L + 1]`, the same as positions, those that are read first.
-      loose: `bool [L]`, the layers whose output no layer reads: they make the logits.
-      stride: `int32 [L, 2]`, vertical and horizontal.
-      extent: `int32 [L + 1, 2]`, height and width of each value; the rest of it is 0.
+      channels: `int32 [D + 1]`, the channels of each value.
+      inputs: `int32 [D]`, the input channels of each layer.
+      shape: `int32 [D]`, the position of each convolution's exact shape in `ConvSettings.shapes`.
+      reads: `bool [D, D + 1]`, the values that each layer reads.
+      sources: `int32 [D, D + 1]`, the same as positions, those that are read first.
+      loose: `bool [D]`, the layers whose output no layer reads: they make the logits.
+      stride: `int32 [D, 2]`, vertical and horizontal.
+      extent: `int32 [D + 1, 2]`, height and width of each value; the rest of it is 0.
     """
 
     depth: jax.Array
@@ -128,13 +152,13 @@ def read_codes(settings: ConvSettings, architecture: Any) -> Codes:
     architecture = jnp.asarray(architecture, jnp.int32)
 
     def action(name: str) -> jax.Array:
-        return architecture[settings.columns(name)]
+        return architecture[np.repeat(settings.columns(name), settings.block)]
 
     there = action("height") >= 0
     height, width, filters = (jnp.maximum(action(n), 0) for n in ("height", "width", "filters"))
     own = jnp.where(there, jnp.asarray(settings.filters)[filters], 0)
     channels = jnp.concatenate([jnp.array([settings.image_shape[-1]]), own]).astype(jnp.int32)
-    reads = _reads(settings, architecture, there)
+    reads = _convolutions(settings, _reads(settings, architecture))
     inputs = reads @ channels
     class_ = jnp.searchsorted(jnp.asarray(settings.input_classes), inputs).astype(jnp.int32)
     shape = height
@@ -160,9 +184,10 @@ def read_codes(settings: ConvSettings, architecture: Any) -> Codes:
     )
 
 
-def _reads(settings: ConvSettings, architecture: jax.Array, there: jax.Array) -> jax.Array:
+def _reads(settings: ConvSettings, architecture: jax.Array) -> jax.Array:
     """Which values each layer reads, `bool [L, L + 1]`; the image where it chooses none."""
     number = settings.layers
+    there = architecture[settings.columns("height")] >= 0
     if settings.skips:
         index = settings.space.vertex_index
         pairs = [(i, j) for i in range(number) for j in range(i)]
@@ -177,20 +202,37 @@ def _reads(settings: ConvSettings, architecture: jax.Array, there: jax.Array) ->
     return jnp.concatenate([image[:, None], chosen], axis=-1)
 
 
+def _convolutions(settings: ConvSettings, reads: jax.Array) -> jax.Array:
+    """Which values each convolution reads, `bool [D, D + 1]`: its block's, and those before it.
+
+    Blocks read the last convolution of others.
+    """
+    block = settings.block
+    there = jnp.repeat(reads.any(-1), block)
+    ends = block * np.arange(settings.layers + 1)
+    result = jnp.zeros((settings.depth, settings.depth + 1), bool)
+    result = result.at[:, ends].set(jnp.repeat(reads, block, axis=0))
+    layer, value = np.arange(settings.depth)[:, None], np.arange(1, settings.depth + 1) - 1
+    inside = (layer // block == value // block) & (value < layer)
+    return result.at[:, 1:].set(result[:, 1:] | (there[:, None] & inside))
+
+
 def _strides(settings: ConvSettings, architecture: jax.Array) -> jax.Array:
+    """The stride of the first convolution of each block; the others keep the size."""
     if settings.strides is None:
-        return jnp.ones((settings.layers, 2), jnp.int32)
+        return jnp.ones((settings.depth, 2), jnp.int32)
     actions = [settings.columns(f"stride_{side}") for side in ("height", "width")]
     positions = jnp.maximum(architecture[np.stack(actions, -1)], 0)
-    return jnp.asarray(settings.strides, jnp.int32)[positions]
+    chosen = jnp.asarray(settings.strides, jnp.int32)[positions]
+    return jnp.ones((settings.depth, 2), jnp.int32).at[:: settings.block].set(chosen)
 
 
 def _extents(settings: ConvSettings, reads, stride, there) -> jax.Array:
     """Height and width of every value: inputs of several sizes are filled up to the largest."""
     full = jnp.asarray(settings.image_shape[:2], jnp.int32)
     extents = [full]
-    for i in range(settings.layers):
-        known = jnp.stack(extents)
+    for i in range(settings.depth):
+        known = -(-jnp.stack(extents) // settings.windows[i, : i + 1, None])
         size = jnp.where(reads[i, : i + 1, None], known, 0).max(0)
         extents.append(jnp.where(there[i], -(-size // stride[i]), 1))
     return jnp.stack(extents)

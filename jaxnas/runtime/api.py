@@ -22,14 +22,14 @@ from jaxnas.runtime import (
     tasks_run,
 )
 from jaxnas.runtime.configs import config_of_run, load_config
-from jaxnas.runtime.errors import ConfigError
+from jaxnas.runtime.errors import ConfigError, memory_errors
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.image_population import ImagePopulationExperiment
 from jaxnas.runtime.instance_experiment import InstanceExperiment
 from jaxnas.runtime.json_values import to_json
 from jaxnas.runtime.kinds import AnyConfig, transferred
 from jaxnas.runtime.metrics import read_metrics
-from jaxnas.runtime.overrides import override
+from jaxnas.runtime.overrides import batch_sizes, override
 from jaxnas.runtime.population_experiment import PopulationExperiment
 from jaxnas.runtime.report import show
 from jaxnas.runtime.run_data import (
@@ -151,7 +151,8 @@ def search(
     with _open(experiment, run_dir, resume) as folder:
         try:
             line = command or _call(chosen, overrides)
-            _run(experiment, folder, quiet, tensorboard, line)
+            with memory_errors(batch_sizes(chosen)):
+                _run(experiment, folder, quiet, tensorboard, line)
         except KeyboardInterrupt as error:
             raise Interrupted(str(folder.path)) from error
         return load_result(folder.path)

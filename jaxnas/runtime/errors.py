@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import jax
 
 
 class RunError(RuntimeError):
@@ -36,6 +38,22 @@ def disk_errors(path: pathlib.Path) -> Iterator[None]:
         if not _is_full(error):
             raise
         raise RunError(_explain(path, error)) from error
+
+
+@contextlib.contextmanager
+def memory_errors(sizes: Sequence[str]) -> Iterator[None]:
+    """Turns a device without memory left into a `RunError` that names the fields to lower."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "out of memory" not in str(error).lower():
+            raise
+        reason = str(error).splitlines()[0].removeprefix("RESOURCE_EXHAUSTED: ")
+        raise RunError(
+            f"the device has too little memory ({reason.rstrip('.')}): start again with a smaller "
+            f"{' or '.join(sizes)} or smaller networks, or go on with --resume on a device with "
+            "more. What was saved before is intact."
+        ) from error
 
 
 def _is_full(error: Exception) -> bool:

@@ -71,6 +71,7 @@ class ImagePopulationExperiment(PopulationExperiment):
             sizes["train"],
             sizes["validation"],
             training.batch_size,
+            min(training.score_batch_size, sizes["validation"]),
             augmentation=training.augmentation,
         )
         model = self.config.children.build(self.dataset.image_shape, self.dataset.num_classes)

@@ -48,6 +48,16 @@ def override(config: Given, assignments: Iterable[str]) -> Given:
     return config
 
 
+def batch_sizes(config: Given) -> list[str]:
+    """The keys of a configuration on which its need of memory depends.
+
+    Example:
+      >>> batch_sizes(load_config("nasrl_conv_digits"))  # doctest: +SKIP
+      ['search.chunk', 'training.batch_size', 'training.score_batch_size']
+    """
+    return [key for key in _keys(config) if key.endswith((".chunk", "batch_size"))]
+
+
 def _replace(node: Any, path: list[str], text: str, key: str) -> Any:
     name, rest = path[0], path[1:]
     value = getattr(node, name)

@@ -12,33 +12,65 @@ def logits(settings, parameters, architecture, images):
     """The logits `[B, K]` of one child on images `[B, H, W, C]`."""
     decisions = (decision.name for decision in settings.space.decisions)
     choices = {name: a for name, a in zip(decisions, architecture, strict=True) if a >= 0}
-    layers, outputs, read = parameters["layers"], [], set()
+    outputs, ends, read = [], [], set()
     depth = sum(f"layer_{i}/height" in choices for i in range(settings.layers))
     for i in range(depth):
-        sources = [j for j in range(i) if choices.get(f"layer_{i}/skip_layer_{j}", 0)]
-        read |= set(sources)
-        x = beside([outputs[j] for j in sources]) if sources else images
-        height = settings.heights[choices[f"layer_{i}/height"]]
-        width = settings.widths[choices[f"layer_{i}/width"]]
-        filters = settings.filters[choices[f"layer_{i}/filters"]]
-        strides = [1, 1]
-        if settings.strides is not None:
-            sides = ("height", "width")
-            strides = [settings.strides[choices[f"layer_{i}/stride_{side}"]] for side in sides]
-        top = (max(settings.heights) - height) // 2
-        left = (max(settings.widths) - width) // 2
-        kernel = np.asarray(layers["kernel"])[i, :filters]
-        kernel = kernel[:, top : top + height, left : left + width, : x.shape[-1]]
-        z = convolve(x, kernel, strides)
-        z = (z - z.mean((0, 1, 2))) / np.sqrt(z.var((0, 1, 2)) + 1e-5)
-        scale, bias = (np.asarray(layers[name])[i, :filters] for name in ("scale", "bias"))
-        outputs.append(np.maximum(z * scale + bias, 0))
-    rows = np.asarray(parameters["head"]["kernel"]).reshape(settings.layers, -1, 10)
+        sources = [ends[j] for j in range(i) if choices.get(f"layer_{i}/skip_layer_{j}", 0)]
+        sources = sources or ["image"]
+        for k in range(settings.block):
+            number = len(outputs)
+            inputs = [
+                pooled(images, settings.pools, 0, number)
+                if source == "image"
+                else pooled(outputs[source], settings.pools, source + 1, number)
+                for source in sources
+            ]
+            outputs.append(
+                layer(settings, parameters["layers"], number, beside(inputs), choices, i, k)
+            )
+            read |= set(sources)
+            sources = [*sources, number]
+        ends.append(number)
+    rows = np.asarray(parameters["head"]["kernel"])
+    rows = rows.reshape(settings.layers * settings.block, -1, 10)
     total = np.asarray(parameters["head"]["bias"])
     for i, output in enumerate(outputs):
         if i not in read:
             total = total + output.mean((1, 2)) @ rows[i, : output.shape[-1]]
     return total
+
+
+def layer(settings, layers, number, x, choices, i, k):
+    """Convolution `number`, the `k`-th of block `i`: its output."""
+    height = settings.heights[choices[f"layer_{i}/height"]]
+    width = settings.widths[choices[f"layer_{i}/width"]]
+    filters = settings.filters[choices[f"layer_{i}/filters"]]
+    strides = [1, 1]
+    if settings.strides is not None and k == 0:
+        sides = ("height", "width")
+        strides = [settings.strides[choices[f"layer_{i}/stride_{side}"]] for side in sides]
+    top = (max(settings.heights) - height) // 2
+    left = (max(settings.widths) - width) // 2
+    kernel = np.asarray(layers["kernel"])[number, :filters]
+    kernel = kernel[:, top : top + height, left : left + width, : x.shape[-1]]
+    z = convolve(x, kernel, strides)
+    z = (z - z.mean((0, 1, 2))) / np.sqrt(z.var((0, 1, 2)) + 1e-5)
+    scale, bias = (np.asarray(layers[name])[number, :filters] for name in ("scale", "bias"))
+    return np.maximum(z * scale + bias, 0)
+
+
+def pooled(x, pools, made, read):
+    """A value made by so many convolutions, as the one after `read` others sees it."""
+    for pool in pools:
+        if made <= pool <= read:
+            blocks = [
+                x[:, a : a + 2, b : b + 2].max((1, 2))
+                for a in range(0, x.shape[1], 2)
+                for b in range(0, x.shape[2], 2)
+            ]
+            sizes = [-(-x.shape[side] // 2) for side in (1, 2)]
+            x = np.stack(blocks, 1).reshape(len(x), *sizes, x.shape[-1])
+    return x
 
 
 def beside(parts):

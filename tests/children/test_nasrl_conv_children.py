@@ -12,8 +12,9 @@ from jaxnas.evaluators import ChildModel
 pytestmark = pytest.mark.usefixtures("exact")
 
 SIZES = {"heights": (1, 3), "widths": (3,), "filters": (2, 3)}
-PLAIN = nasrl_conv((4, 5, 1), 10, layers=3, **SIZES)
+PLAIN = nasrl_conv((4, 5, 1), 10, layers=3, most_classes=2, **SIZES)
 STRIDED = nasrl_conv((4, 5, 1), 10, layers=3, strides=(1, 2), most_classes=2, **SIZES)
+POOLED = nasrl_conv((5, 6, 1), 10, layers=2, block=2, pools=(1, 3), most_classes=2, **SIZES)
 
 
 def child(model, architecture):
@@ -29,12 +30,13 @@ def child(model, architecture):
 
 def architectures(model):
     drawn = np.array(model.space.sample(jax.random.key(0), 4))
-    # One of two layers: what is past its depth is padding.
-    drawn[-1, model.space.vertex_index["layer_2/height"] :] = -1
+    # One of fewer layers: what is past its depth is padding.
+    last = f"layer_{model.settings.layers - 1}/height"
+    drawn[-1, model.space.vertex_index[last] :] = -1
     return drawn
 
 
-@pytest.fixture(scope="module", params=[PLAIN, STRIDED], ids=["plain", "strided"])
+@pytest.fixture(scope="module", params=[PLAIN, STRIDED, POOLED], ids=["plain", "strided", "pooled"])
 def results(request):
     """Logits and gradients of some children in both forms."""
     model = request.param
@@ -83,8 +85,9 @@ def test_first_weights_are_zero_where_nothing_is_used(results):
         kernel = np.asarray(parameters["layers"]["kernel"])
         used = (kernel != 0).sum((1, 2, 3, 4))
         there = architecture[model.settings.columns("height")] >= 0
+        there = np.repeat(there, model.settings.block)
         np.testing.assert_array_equal(used > 0, there)
-        scale = there @ np.array([2 * 2, 2 * 2, 2 * 2])
+        scale = 2 * 2 * there.sum()
         counted = model.count_parameters(architecture)
         assert used.sum() < counted < used.sum() + 4 * scale * 10
 
@@ -116,7 +119,8 @@ def test_scores_count_right_answers():
 
 
 def test_input_channels_are_sums_or_rounded_up():
-    assert PLAIN.settings.input_classes == (1, 2, 3, 4, 5, 6)
+    exact = nasrl_conv((4, 5, 1), 10, layers=3, **SIZES).settings
+    assert exact.input_classes == (1, 2, 3, 4, 5, 6)
     assert STRIDED.settings.input_classes == (1, 6)
     large = nasrl_conv((32, 32, 3), 10, layers=6).settings
     assert large.input_classes[0] == 3
@@ -127,5 +131,9 @@ def test_input_channels_are_sums_or_rounded_up():
 def test_bad_sizes_are_refused():
     with pytest.raises(ValueError, match="num_classes 0"):
         nasrl_conv((4, 4, 1), 0)
+    with pytest.raises(ValueError, match="block 0"):
+        nasrl_conv((4, 4, 1), 10, block=0)
+    with pytest.raises(ValueError, match="numbers from 1 to 5"):
+        nasrl_conv((4, 4, 1), 10, layers=2, block=3, pools=(6,))
     with pytest.raises(ValueError, match="'heights' is"):
         nasrl_conv((4, 4, 1), 10, heights=(2,))

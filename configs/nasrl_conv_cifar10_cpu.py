@@ -1,0 +1,58 @@
+"""NAS-RL's convolutional networks on 5,000 small images of CIFAR-10, for one CPU core.
+
+jaxnas search nasrl_conv_cifar10_cpu --set data=npz:FILE
+"""
+
+from jaxnas.config import DataConfig
+from jaxnas.data.augment import Augmentation
+from jaxnas.population_config import (
+    ChildTrainingConfig,
+    FinalConfig,
+    NasRLConvConfig,
+    PopulationConfig,
+    PopulationSearchConfig,
+)
+from jaxnas.searcher_config import SearcherConfig
+
+
+def config(variant: str = "") -> PopulationConfig:
+    """The experiment; `smoke` runs every phase once."""
+    smoke = variant == "smoke"
+    return PopulationConfig(
+        name="nasrl_conv_cifar10_cpu",
+        paper="Zoph & Le 2017, NAS-RL (arXiv:1611.01578), convolutional search with strides; our "
+        "sizes for a CPU",
+        expected="not measured",
+        hardware="1 CPU core",
+        time="not measured",
+        data=DataConfig(
+            source="tfds:cifar10", train=64 if smoke else 4000, validation=1000, test=5000
+        ),
+        children=NasRLConvConfig(
+            layers=2 if smoke else 4,
+            heights=(1, 3),
+            widths=(1, 3),
+            filters=(2,) if smoke else (8, 16),
+            strides=(1, 2),
+            most_classes=2 if smoke else 4,
+        ),
+        searcher=SearcherConfig(
+            learning_rate=0.01,
+            hidden=8 if smoke else 35,
+            layers=2,
+            entropy_weight=0.0,
+            normalize_advantage=False,
+        ),
+        search=PopulationSearchConfig(
+            samples=4 if smoke else 80, batch=2 if smoke else 8, random=2 if smoke else 8
+        ),
+        training=ChildTrainingConfig(
+            epochs=1 if smoke else 3,
+            scored=1,
+            batch_size=32 if smoke else 50,
+            augmentation=Augmentation(pad=4, flip=True),
+        ),
+        final=FinalConfig(
+            best=1 if smoke else 3, random=1 if smoke else 3, epochs=2 if smoke else 15
+        ),
+    )
