@@ -10,6 +10,21 @@ os.environ.setdefault("JAXNAS_CACHE", "off")
 jax.config.update("jax_num_cpu_devices", int(os.environ.get("JAXNAS_TEST_DEVICES", "2")))
 
 
+def pytest_configure(config):
+    """Keeps compiled programs beside pytest's own cache: files share them, and so do later runs.
+
+    Compiling is two thirds of the time of the tests. `pytest --cache-clear` forgets them.
+    """
+    options = {
+        "jax_compilation_cache_dir": str(config.cache.mkdir("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    for name, value in options.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)  # for processes that tests start
+
+
 @pytest.fixture(scope="module", autouse=True)
 def programs_of_one_file():
     """Drops compiled programs after each file.

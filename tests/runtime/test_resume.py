@@ -20,15 +20,11 @@ TESTS = pathlib.Path(__file__).parent.parent
 SAME = ("state_digest", "test_accuracy", "random_test_accuracies", "architecture", "children")
 
 
-def start(folder, moment, cache):
+def start(folder, moment):
     """Runs the search in a new process; returns its exit code."""
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)]),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        # All programs are kept, so that only the first process compiles them.
-        "JAX_COMPILATION_CACHE_DIR": str(cache),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
     command = [sys.executable, str(TESTS / "runtime" / "search_that_dies.py"), str(folder), moment]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -51,20 +47,20 @@ def steps(folder):
 
 @pytest.mark.slow
 def test_killed_searches_end_as_one_that_never_was(tmp_path):
-    whole, killed, cache = (tmp_path / name for name in ("whole", "killed", "cache"))
-    assert start(whole, "never", cache) == 0
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(whole, "never") == 0
 
-    assert start(killed, "inside_a_checkpoint", cache) == -signal.SIGKILL
+    assert start(killed, "inside_a_checkpoint") == -signal.SIGKILL
     assert steps(killed) == [1, 2]
-    assert start(killed, "between_checkpoints", cache) == -signal.SIGKILL
+    assert start(killed, "between_checkpoints") == -signal.SIGKILL
     assert steps(killed) == [2, 3, 4]
-    assert start(killed, "inside_a_child", cache) == -signal.SIGKILL
+    assert start(killed, "inside_a_child") == -signal.SIGKILL
     assert steps(killed) == [4, 5, 6]
     assert not (killed / "children").exists()
-    assert start(killed, "before_the_record_of_a_child", cache) == -signal.SIGKILL
+    assert start(killed, "before_the_record_of_a_child") == -signal.SIGKILL
     assert [path.name for path in (killed / "children").iterdir()] == ["best-0"]
     assert not (killed / "result.json").exists()
-    assert start(killed, "never", cache) == 0
+    assert start(killed, "never") == 0
 
     for name in SAME:
         assert result(killed)[name] == result(whole)[name], name
