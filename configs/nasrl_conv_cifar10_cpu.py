@@ -1,4 +1,4 @@
-"""NAS-RL's convolutional networks on 5,000 small images of CIFAR-10, for one CPU core.
+"""NAS-RL's convolutional networks on 2,000 images of CIFAR-10, for one CPU core.
 
 jaxnas search nasrl_conv_cifar10_cpu --set data=npz:FILE
 """
@@ -20,20 +20,19 @@ def config(variant: str = "") -> PopulationConfig:
     smoke = variant == "smoke"
     return PopulationConfig(
         name="nasrl_conv_cifar10_cpu",
-        paper="Zoph & Le 2017, NAS-RL (arXiv:1611.01578), convolutional search with strides; our "
-        "sizes for a CPU",
+        paper="Zoph & Le 2017, NAS-RL (arXiv:1611.01578), convolutional search; our sizes for a "
+        "CPU",
         expected="not measured",
         hardware="1 CPU core",
         time="not measured",
         data=DataConfig(
-            source="tfds:cifar10", train=64 if smoke else 4000, validation=1000, test=5000
+            source="tfds:cifar10", train=64 if smoke else 2000, validation=500, test=2000
         ),
         children=NasRLConvConfig(
             layers=2 if smoke else 4,
             heights=(1, 3),
             widths=(1, 3),
             filters=(2,) if smoke else (8, 16),
-            strides=(1, 2),
             most_classes=2 if smoke else 4,
         ),
         searcher=SearcherConfig(
@@ -44,10 +43,10 @@ def config(variant: str = "") -> PopulationConfig:
             normalize_advantage=False,
         ),
         search=PopulationSearchConfig(
-            samples=4 if smoke else 80, batch=2 if smoke else 8, random=2 if smoke else 8
+            samples=4 if smoke else 40, batch=2 if smoke else 8, random=2 if smoke else 8
         ),
         training=ChildTrainingConfig(
-            epochs=1 if smoke else 3,
+            epochs=1 if smoke else 2,
             scored=1,
             batch_size=32 if smoke else 50,
             augmentation=Augmentation(pad=4, flip=True),
