@@ -50,6 +50,7 @@ def test_module_gives_the_logits_of_the_trainers_evaluation(exported, data):
     np.testing.assert_allclose(module(scaled), logits, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_searched_cell_with_pools_and_sums(data):
     network = enas_micro(image_shape=(4, 4, 1), num_classes=3, cells=2, nodes=1, channels=2)
     own = child_network(network, network.space.sample(jax.random.key(3), 1)[0])

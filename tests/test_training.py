@@ -30,6 +30,7 @@ def trainer(network=None, size=12, **options):
     return Trainer(tiny_network() if network is None else network, recipe(**options), size)
 
 
+@pytest.mark.slow
 def test_a_child_learns_64_digits_by_heart():
     dataset = load("digits").take(train=64)
     operations = {"conv": lambda inputs, channels, stride: ops.conv_bn_relu(channels, 3, stride)}

@@ -83,6 +83,7 @@ def children(number=24):
     return np.concatenate(of_depth)
 
 
+@pytest.mark.slow
 def test_logits_equal_those_of_a_network_built_alone():
     init, both = functions()
     seen = set()

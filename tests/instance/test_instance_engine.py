@@ -71,6 +71,7 @@ def test_pretraining_lowers_the_loss(trained):
     assert np.mean(losses[-3:]) < 0.6 * np.mean(losses[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("progress", "best"), [(0.0, 4), (1.0, 0)])
 def test_the_policy_finds_the_latency_that_is_rewarded(engine, data, trained, progress, best):
     state, _ = trained

@@ -26,6 +26,7 @@ SHIPPED = [
     "nasrl_cell_characters",
     "nasrl_cell_ptb",
     "nasrl_conv_cifar10",
+    "nasrl_conv_cifar10_cpu",
     "nasrl_conv_digits",
     "shufflenas_cifar10",
     "shufflenas_digits",

@@ -81,6 +81,7 @@ def forget_the_children(folder):
     (folder / "result.json").unlink()
 
 
+@pytest.mark.slow
 def test_a_run_without_its_children_trains_them_again(tiny_run, copy):
     forget_the_children(copy)
     again = jaxnas.search(resume=copy, quiet=True)

@@ -79,6 +79,7 @@ def test_averages_follow_each_task():
         assert of["std"] == pytest.approx((3 - baseline) / variance**0.5, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_the_gradient_is_that_of_the_clipped_objective():
     space = loop_space(2)
@@ -135,6 +136,7 @@ def test_the_gradient_is_that_of_the_clipped_objective():
     assert slope == pytest.approx((ahead - behind) / (2 * step), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_conflicting_tasks_are_told_apart():
     searcher = ppo(SPACE, 2, optax.adam(0.02), entropy_weight=0.01)
     tasks = jnp.array([0, 0, 1, 1])
@@ -154,6 +156,7 @@ def test_conflicting_tasks_are_told_apart():
     np.testing.assert_allclose(state.best_reward, [1, 0.01])
 
 
+@pytest.mark.slow
 def test_the_actor_waits_and_a_task_without_rewards_has_no_best():
     searcher = SEARCHER
     first = searcher.init(jax.random.key(0))

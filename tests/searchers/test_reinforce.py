@@ -135,6 +135,7 @@ def test_default_entropy_target_fits_the_space():
     np.testing.assert_allclose(target(SPACE), 0.6 * math.log(4), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_memory_finds_all_architectures_of_a_small_space_sooner():
     space = branching_space()
 

@@ -62,6 +62,7 @@ def test_old_samples_lead_to_the_best_policy_whoever_drew_them():
     assert float(metrics["temperature"]) == 0.5
 
 
+@pytest.mark.slow
 def test_only_the_order_of_rewards_matters():
     _, searcher = make(replay=4, replay_updates=2)
     state = searcher.init(jax.random.key(0))
@@ -91,6 +92,7 @@ def test_with_a_context_the_memory_stays_empty():
     assert "temperature" not in metrics
 
 
+@pytest.mark.slow
 def test_learns_sooner_than_without_a_memory():
     space = chain(4)
     target = jnp.array([0, 1, 2, 3])

@@ -31,6 +31,7 @@ def leaves(state):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHERS)
 def test_equals_the_python_loop_bit_for_bit(name):
     searcher = SEARCHERS[name]
@@ -49,6 +50,7 @@ def test_equals_the_python_loop_bit_for_bit(name):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_goes_on_from_a_state_and_vmaps_over_seeds():
     searcher = SEARCHERS["reinforce-memory"]
     start = searcher.init(jax.random.key(1))

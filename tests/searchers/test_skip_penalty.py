@@ -36,6 +36,7 @@ def test_penalty_equals_the_divergence_by_hand():
     np.testing.assert_allclose(skip_penalty(SPACE, probabilities, 0.4), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_penalty_moves_skips_to_their_target():
     policy = lstm(SPACE, hidden=8, init_scale=1.0)
     options = {"memory": 0, "entropy_weight": 0.0, "skip_weight": 1.0, "skip_target": 0.2}

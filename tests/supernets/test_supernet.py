@@ -80,6 +80,7 @@ def test_training_with_optax_lowers_the_loss(supernet):
     assert losses[-1] < 0.7 * losses[0]
 
 
+@pytest.mark.slow
 def test_init_is_the_same_under_a_transformation_up_to_rounding(supernet):
     eager = supernet.init(jax.random.key(3))
     jitted = jax.jit(supernet.init)(jax.random.key(3))

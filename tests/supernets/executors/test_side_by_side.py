@@ -64,6 +64,7 @@ def test_options_of_the_calling_thread_hold_for_all_work():
     assert found == ["highest"] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("name", ["chain", "micro"])
 def test_values_and_gradients_are_the_same_bits_on_any_number_of_threads(name, monkeypatch):

@@ -65,6 +65,7 @@ def test_networks_without_one_say_so():
         children_network(plain, [[0]], auxiliary=True)
 
 
+@pytest.mark.slow
 def test_a_step_follows_the_weighted_sum_of_both_losses(network):
     both = children_network(network, [CHILD], auxiliary=True)
     data = device_data(load("digits").take(8, 8, 8))
