@@ -1,11 +1,10 @@
 """One convolution of exactly a shape, with normalisation and ReLU, and its gradient by hand.
 
-Values are `[C, H, W, B]`; a convolution is a product of matrices over copies of what its taps see.
+Values are `[C, H, W, B]`; `piecewise.py` has the convolution itself.
 """
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +13,7 @@ import numpy as np
 from jax import lax
 
 from jaxnas.children.nasrl_settings import ConvSettings
+from jaxnas.children.piecewise import convolve, input_gradient, kernel_gradient
 
 EPSILON = 1e-5
 
@@ -42,8 +42,7 @@ def sampling(size: int, stride: jax.Array, extent: jax.Array, dtype: Any) -> jax
 def layer(settings, height, width, inputs, filters, x, weights: Layers, picks):
     """Convolution, normalisation and ReLU: the output, its normalised form, `1 / std`."""
     kernel = _kernel(settings, weights.kernel, height, width, inputs, filters)
-    z = kernel @ _taps(x[:inputs], height, width)
-    z = z.reshape(filters, *x.shape[1:])
+    z = convolve(kernel, x[:inputs], height, width)
     counted = None
     if picks:
         z = _pick(z, *picks)
@@ -70,9 +69,8 @@ def layer_gradient(settings, height, width, inputs, filters, x, weights: Layers,
         dz = _pick(dz * counted, *(matrix.T for matrix in picks))
     number = _number(x, counted)
     kernel = _kernel(settings, weights.kernel, height, width, inputs, filters)
-    flat = dz.reshape(filters, -1)
-    d_kernel = flat @ _taps(x[:inputs], height, width).T
-    dx = _untap((kernel.T @ flat).reshape(-1, *x.shape[1:]), height, width)
+    d_kernel = kernel_gradient(dz, x[:inputs], height, width)
+    dx = input_gradient(kernel, dz, height, width)
     d_weights = Layers(
         _whole_kernel(settings, d_kernel, height, width, inputs, filters),
         _filled((d_scale * number)[:, 0, 0, 0], settings.most_filters - filters),
@@ -95,34 +93,6 @@ def _whole_kernel(settings: ConvSettings, used, height, width, inputs, filters):
     fill = (settings.most_filters - filters, rows, columns, settings.most_inputs - inputs)
     low = (0, rows // 2, columns // 2, 0)
     return jnp.pad(used, [(a, f - a) for a, f in zip(low, fill, strict=True)])
-
-
-def _taps(x: jax.Array, height: int, width: int) -> jax.Array:
-    """What each tap of a filter sees: `[C, H, W, B]` to `[height width C, H W B]`."""
-    if height == width == 1:
-        return x.reshape(len(x), -1)
-    padded = jnp.pad(x, [(0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)])
-    size = x.shape[1:3]
-    taps = [
-        padded[:, i : i + size[0], j : j + size[1]] for i in range(height) for j in range(width)
-    ]
-    return jnp.concatenate(taps).reshape(height * width * len(x), -1)
-
-
-def _untap(taps: jax.Array, height: int, width: int) -> jax.Array:
-    """The transpose of `_taps`: adds what the taps give back, `[C, H, W, B]`."""
-    if height == width == 1:
-        return taps
-    parts = taps.reshape(height, width, -1, *taps.shape[1:])
-    pads = [(0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)]
-    shifted = [
-        jnp.pad(parts[height - 1 - i, width - 1 - j], pads)[
-            :, i : i + taps.shape[1], j : j + taps.shape[2]
-        ]
-        for i in range(height)
-        for j in range(width)
-    ]
-    return functools.reduce(jnp.add, shifted)
 
 
 def _column(values: jax.Array, filters: int) -> jax.Array:

@@ -1,9 +1,9 @@
 """The layers of one convolutional child at exactly their shapes: what is fast on a CPU core.
 
-Values are `[C, H, W, B]`, so that a filter's taps are copies of long blocks and a convolution is
-one product of matrices (`exact_convolution.py`). A loop runs over the layers, with one real branch
-for each shape that a layer can have. The gradient is written by hand: that of a `lax.switch` would
-keep what every branch keeps, and that of a loop whole copies of all values.
+Values are `[C, H, W, B]`, so that a filter's taps are copies of long blocks (`piecewise.py`). A
+loop runs over the layers, with one real branch for each shape that a layer can have. The gradient
+is written by hand: that of a `lax.switch` would keep what every branch keeps, and that of a loop
+whole copies of all values.
 """
 
 from __future__ import annotations
