@@ -1,0 +1,133 @@
+"""One update of an instance policy: what sampled architectures earn, and REINFORCE on it.
+
+Sources: Cheng et al. 2018, "InstaNAS" (arXiv:1811.10201), section 3.3, and the authors' code, for
+the reward and the greedy baseline; Kool et al. 2019, "Buy 4 REINFORCE samples, get a baseline for
+free!" (ICLR workshop), for the other samples as baseline; Bengio et al. 2015, "Conditional
+computation in neural networks for faster models" (arXiv:1511.06297), section 3.2, for the spread.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.objectives.latency import instance_reward, latency_reward
+from jaxnas.optimizers import apply_gradient
+from jaxnas.policies import bits
+from jaxnas.supernets import make_routing
+from jaxnas.supernets.executors import routed
+
+if TYPE_CHECKING:
+    from jaxnas.instance.engine import InstanceEngine, InstanceState
+
+
+class Drawn(NamedTuple):
+    """Architectures for the `B` images of an update.
+
+    Attributes:
+      samples: `int32 [K, B, T]`.
+      greedy: `int32 [B, T]`.
+      entropy: `[B]`, of the shaped bits.
+      spread: `[]`, see `spread`.
+    """
+
+    samples: jax.Array
+    greedy: jax.Array
+    entropy: jax.Array
+    spread: jax.Array
+
+
+class Earned(NamedTuple):
+    """What `K` architectures of each of `B` images earned; each `[K, B]`.
+
+    Attributes:
+      reward: the reward.
+      correct: whether the image was classified correctly.
+      cost: the searched cost.
+    """
+
+    reward: jax.Array
+    correct: jax.Array
+    cost: jax.Array
+
+
+def spread(logits: jax.Array) -> jax.Array:
+    """How much the bits' probabilities differ between images: their variance, summed over bits.
+
+    The loss `L_v` of Bengio et al. 2015 is its negative. 0 where all images get one policy, at
+    most `T / 4`.
+
+    Args:
+      logits: `[B, T]`.
+
+    Example:
+      >>> float(spread(jnp.array([[-100.0, 0.0], [100.0, 0.0]])))
+      0.25
+    """
+    return jax.nn.sigmoid(logits).var(0).sum()
+
+
+def leave_one_out(rewards: jax.Array) -> jax.Array:
+    """Rewards `[K, N]` less the mean of the other `K - 1` samples of the same image."""
+    count = len(rewards)
+    return (rewards - rewards.mean(0)) * count / (count - 1)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4, 5))
+def draw(policy, params: Any, images: jax.Array, key: jax.Array, count: int, shaping: float):
+    """Draws `count` architectures for each image, and takes the greedy ones."""
+    logits = policy.logits(params, images)
+    # The first is drawn by the key itself, as where one is all that is drawn.
+    keys = [key, *(jax.random.fold_in(key, i) for i in range(1, count))]
+    samples = jnp.stack([bits.sample(k, logits, shaping) for k in keys])
+    greedy = (logits >= 0).astype(jnp.int32)
+    return Drawn(samples, greedy, bits.entropy(logits, shaping), spread(logits))
+
+
+def earn(
+    engine: InstanceEngine,
+    state: InstanceState,
+    images: jax.Array,
+    labels: jax.Array,
+    architectures: jax.Array,
+    progress: float,
+) -> Earned:
+    """What architectures `[K, B, T]` of images `[B, H, W, C]` earn at a time of the search."""
+    count, size, length = architectures.shape
+    routing = make_routing(engine.supernet.network, architectures.reshape(-1, length))
+    repeated = jnp.tile(images, (count, *[1] * (images.ndim - 1)))
+    logits = routed.forward(routing, state.params, repeated, statistics=state.moments)
+    cost, labels = engine.table.searched(routing), jnp.tile(labels, count)
+    share = latency_reward(cost, *engine.window.at(progress), engine.exponent)
+    reward = instance_reward(logits, labels, share, right=engine.right)
+    found = Earned(reward, logits.argmax(-1) == labels, cost)
+    return Earned(*(jnp.asarray(each).reshape(count, size) for each in found))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 6))
+def update(policy, optimizer, state, images, architectures, advantage, options):
+    """The parameters and the optimiser's state after one step.
+
+    Args:
+      policy: the policy.
+      optimizer: its optimiser.
+      state: parameters, state of the optimiser.
+      images: `[B, H, W, C]`.
+      architectures: `int [K, B, T]`, sampled.
+      advantage: `[K, B]`.
+      options: the weight of the entropy, the weight of the spread, the shaping.
+    """
+    entropy, variety, shaping = options
+
+    def loss(params):
+        logits = policy.logits(params, images)
+        log_prob = bits.log_prob(logits, architectures, shaping)
+        bonus = entropy * bits.entropy(logits, shaping).mean() + variety * spread(logits)
+        return -(log_prob * advantage).mean() - bonus
+
+    params, optimizer_state = state
+    gradient = jax.grad(loss)(params)
+    return apply_gradient(optimizer, params, optimizer_state, gradient)
