@@ -1,8 +1,23 @@
 """The experiments of the benchmark: a reduced meta-graph on CIFAR-10, and a tiny one on digits.
 
-Chosen on validation images of seed 100, which is none of the benchmark's. The published weight of
-the entropy outweighs the rewards of so few bits, and a window must start above what the first
-policy costs, or all rewards are 0.
+Chosen on validation images of seed 100, which is none of the benchmark's. A window must start above
+what the first policy costs, or all rewards are 0; the published weight of the entropy outweighs the
+rewards of so few bits. What was tried with 5,000 images and 15 epochs, and REINFORCE as published:
+
+- One architecture for all images in every run. After pretraining, the policy gradient that images
+  share is as large (0.06, squared, per bit) as what is an image's own (0.07), under noise of 4.7 a
+  sample: the first is seen within a batch, the second needs a controller that tells images apart,
+  of whose first logits the class explains 3% of the variance. No choice by class among 24
+  children was found that a small controller could make: what the labels' owner gains there (0.56
+  against 0.37) comes from children that favour a class.
+- A spread of 3 (batch 64, 2,000 images, 40 epochs): 24 architectures at 0.86 of the baseline's
+  FLOPs, accuracy 0.507, permuted 0.458. Images share too few modules to train them.
+- A spread of 0.7 (1,500 images, 50 epochs, batch 32): 13 architectures at 0.48, accuracy 0.520,
+  permuted 0.497, MobileNetV2 0.564; 1 (1,000 images, 90 epochs): 15 at 0.62, 0.455 and 0.371.
+- A spread of 0.4 (2,000 images, 50 epochs): 3 architectures at 0.63, 0.576 and 0.561.
+- A deeper meta-graph with a stage at 2 x 2 pixels: MobileNetV2 itself falls from 0.571 to 0.502,
+  so nothing is gained by beating it. Trained alone with 2,000 images and 40 epochs, children of
+  half the FLOPs reach 0.546 (expansion 3), 0.539 (basic blocks) and 0.536 (5 x 5).
 """
 
 from __future__ import annotations
@@ -23,10 +38,11 @@ from jaxnas.network_configs import MobileNetConfig
 from jaxnas.runtime.configs import load_config
 from jaxnas.spaces.mobilenet import MODULES
 
-WIDTHS = (0.5, 1.0, 1.4)
-SIZES = {"train": 5000, "validation": 2000, "test": 4000}
-PRETRAIN, SEARCH, FINETUNE = 4, 4, 7
+WIDTHS = (0.5, 1.0)
+SIZES = {"train": 2000, "validation": 2000, "test": 4000}
+PRETRAIN, SEARCH, FINETUNE = 12, 4, 34
 """Epochs of the three stages; the baselines have as many as all together."""
+BATCH = 32
 
 
 def cifar() -> InstanceConfig:
@@ -43,22 +59,35 @@ def cifar() -> InstanceConfig:
             modules=MODULES[:2],
             default="inverted_residual_3x3_3",
         ),
-        controller=ControllerConfig("large_kernels", (8, 8, 16), 3, 2e-3, entropy=0.05),
-        latency=LatencyConfig("FLOPs", start=0.7, end=0.55),
-        pretrain=PretrainConfig(PRETRAIN, 64, OptimizerConfig(0.1, 0.05), crop),
+        controller=ControllerConfig(
+            "large_kernels",
+            (8, 8, 16),
+            3,
+            4e-3,
+            entropy=0.05,
+            shaping=0.9,
+            samples=2,
+            baseline="others",
+            spread=0.55,
+            start="classifier",
+        ),
+        latency=LatencyConfig("FLOPs", start=0.7, end=0.71),
+        pretrain=PretrainConfig(
+            PRETRAIN, BATCH, OptimizerConfig(0.05, 0.03), crop, whole=0.5, keep=0.7
+        ),
         search=InstanceSearchConfig(
             SEARCH,
-            64,
-            OptimizerConfig(0.05, 0.05),
+            BATCH,
+            OptimizerConfig(0.03, 0.03),
             crop,
-            policy_updates=150,
+            policy_updates=100,
             reward_batch_size=64,
-            points=2,
-            recalibration_batches=6,
+            points=1,
+            recalibration_batches=12,
         ),
-        finetune=StageConfig(FINETUNE, 64, OptimizerConfig(0.1, 0.0005), crop),
+        finetune=StageConfig(FINETUNE, BATCH, OptimizerConfig(0.05, 0.0005), crop),
         widths=WIDTHS,
-        train=TrainConfig(PRETRAIN + SEARCH + FINETUNE, 64, OptimizerConfig(0.1, 0.0005), crop),
+        train=TrainConfig(PRETRAIN + SEARCH + FINETUNE, BATCH, OptimizerConfig(0.05, 0.0005), crop),
     )
 
 
