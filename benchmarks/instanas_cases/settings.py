@@ -68,10 +68,10 @@ def cifar() -> InstanceConfig:
             shaping=0.9,
             samples=2,
             baseline="others",
-            spread=0.55,
+            information=0.2,
             start="classifier",
         ),
-        latency=LatencyConfig("FLOPs", start=0.7, end=0.71),
+        latency=LatencyConfig("FLOPs", start=0.7, end=0.62),
         pretrain=PretrainConfig(
             PRETRAIN, BATCH, OptimizerConfig(0.05, 0.03), crop, whole=0.5, keep=0.7
         ),

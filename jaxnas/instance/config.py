@@ -32,8 +32,8 @@ class ControllerConfig:
       samples: architectures that are drawn for each image of an update.
       baseline: what their rewards are compared with: that of the image's `greedy` architecture
         (the authors), or of its `others` (see `jaxnas.instance.policy_update`; ours for images).
-      spread: the weight of a bonus for policies that differ between images (the same file; Bengio
-        et al. 2015, arXiv:1511.06297; not in InstaNAS).
+      information: the weight of a bonus for bits that say something of the image (the same file;
+        Krause et al. 2010; not in InstaNAS).
       start: `random`, or `classifier`: it learns the classes during pretraining (ours; see
         `jaxnas.instance.controller_start`).
     """
@@ -48,7 +48,7 @@ class ControllerConfig:
     exponent: float = 1.0
     samples: int = 1
     baseline: Literal["greedy", "others"] = "greedy"
-    spread: float = 0.0
+    information: float = 0.0
     start: Literal["random", "classifier"] = "random"
 
     def __post_init__(self):
@@ -65,14 +65,14 @@ class ControllerConfig:
 
 
 def check_update(section: str, options: Any) -> None:
-    """Checks the fields `samples`, `baseline` and `spread` of options.
+    """Checks the fields `samples`, `baseline` and `information` of options.
 
     Raises:
       ValueError: one is out of range; the message names it.
     """
     whole(section, options, 1, "samples")
     one_of(section, options, "baseline", "greedy", "others")
-    real(section, options, 0, math.inf, "spread")
+    real(section, options, 0, math.inf, "information")
     if options.baseline == "others" and options.samples < 2:
         raise ValueError(
             f"{section}.baseline is 'others', but {section}.samples is 1: an image then has no "

@@ -72,7 +72,7 @@ class InstanceEngine:
       samples: architectures that are drawn for each image of a policy update (1).
       baseline: what rewards are compared with: that of the image's `greedy` architecture (the
         authors), or of its `others` (`jaxnas.instance.policy_update.leave_one_out`).
-      spread: the weight of `jaxnas.instance.policy_update.spread` (0).
+      information: the weight of `jaxnas.instance.policy_update.information` (0).
 
     Raises:
       ValueError: policy or table belong to another space or network, or an option out of range.
@@ -92,7 +92,7 @@ class InstanceEngine:
     shaping: float = SHAPING
     samples: int = 1
     baseline: str = "greedy"
-    spread: float = 0.0
+    information: float = 0.0
 
     def __post_init__(self):
         check_update("engine", self)
@@ -199,9 +199,9 @@ class InstanceEngine:
           progress: the share of the search that is done, in [0, 1], for the window.
 
         Returns:
-          The state, and the mean reward, entropy, spread, accuracy and searched cost; the last two
-          and `greedy_reward` are of the greedy policy where that is the baseline, else accuracy
-          and cost are of the samples.
+          The state, and the mean reward, entropy, information, accuracy and searched cost; the two
+          last and `greedy_reward` are of the greedy policy where that is the baseline, else
+          accuracy and cost are of the samples.
         """
         key, own = jax.random.split(state.key)
         drawn = draw(self.policy, state.policy, images, own, self.samples, self.shaping)
@@ -217,13 +217,13 @@ class InstanceEngine:
             images,
             drawn.samples,
             sampled - earned.reward[-1] if self.baseline == "greedy" else leave_one_out(sampled),
-            (self.entropy, self.spread, self.shaping),
+            (self.entropy, self.information, self.shaping),
         )
         new = state._replace(key=key, policy=policy, policy_optimizer=optimizer)
         metrics = {
             "reward": sampled.mean(),
             "entropy": drawn.entropy.mean(),
-            "spread": drawn.spread,
+            "information": drawn.information,
         }
         judged = slice(-1, None) if self.baseline == "greedy" else slice(None)
         metrics |= {"accuracy": earned.correct[judged].mean(), "cost": earned.cost[judged].mean()}

@@ -2,8 +2,8 @@
 
 Sources: Cheng et al. 2018, "InstaNAS" (arXiv:1811.10201), section 3.3, and the authors' code, for
 the reward and the greedy baseline; Kool et al. 2019, "Buy 4 REINFORCE samples, get a baseline for
-free!" (ICLR workshop), for the other samples as baseline; Bengio et al. 2015, "Conditional
-computation in neural networks for faster models" (arXiv:1511.06297), section 3.2, for the spread.
+free!" (ICLR workshop), for the other samples as baseline; Krause et al. 2010, "Discriminative
+clustering by regularized information maximization" (NeurIPS), section 2, for the information.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from jaxnas.instance.engine import InstanceEngine, InstanceState
 
 
+_EPSILON = 1e-6
+
+
 class Drawn(NamedTuple):
     """Architectures for the `B` images of an update.
 
@@ -31,13 +34,13 @@ class Drawn(NamedTuple):
       samples: `int32 [K, B, T]`.
       greedy: `int32 [B, T]`.
       entropy: `[B]`, of the shaped bits.
-      spread: `[]`, see `spread`.
+      information: `[]`, see `information`.
     """
 
     samples: jax.Array
     greedy: jax.Array
     entropy: jax.Array
-    spread: jax.Array
+    information: jax.Array
 
 
 class Earned(NamedTuple):
@@ -54,20 +57,23 @@ class Earned(NamedTuple):
     cost: jax.Array
 
 
-def spread(logits: jax.Array) -> jax.Array:
-    """How much the bits' probabilities differ between images: their variance, summed over bits.
+def information(logits: jax.Array) -> jax.Array:
+    """How much the bits say of the image, in nats, summed over bits.
 
-    The loss `L_v` of Bengio et al. 2015 is its negative. 0 where all images get one policy, at
-    most `T / 4`.
+    The entropy of a bit over all images less its mean entropy for one image: 0 where all images get
+    one policy, at most `T log 2`, where each bit is sure and on for half of the images. Variances
+    of the probabilities (Bengio et al. 2015, arXiv:1511.06297) measure the same, but their gradient
+    is gone as soon as bits are nearly sure.
 
     Args:
       logits: `[B, T]`.
 
     Example:
-      >>> float(spread(jnp.array([[-100.0, 0.0], [100.0, 0.0]])))
-      0.25
+      >>> round(float(information(jnp.array([[-100.0, 0.0], [100.0, 0.0]]))), 4)
+      0.6931
     """
-    return jax.nn.sigmoid(logits).var(0).sum()
+    shares = jax.nn.sigmoid(logits).mean(0).clip(_EPSILON, 1 - _EPSILON)
+    return bits.entropy(jax.scipy.special.logit(shares)) - bits.entropy(logits).mean()
 
 
 def leave_one_out(rewards: jax.Array) -> jax.Array:
@@ -84,7 +90,7 @@ def draw(policy, params: Any, images: jax.Array, key: jax.Array, count: int, sha
     keys = [key, *(jax.random.fold_in(key, i) for i in range(1, count))]
     samples = jnp.stack([bits.sample(k, logits, shaping) for k in keys])
     greedy = (logits >= 0).astype(jnp.int32)
-    return Drawn(samples, greedy, bits.entropy(logits, shaping), spread(logits))
+    return Drawn(samples, greedy, bits.entropy(logits, shaping), information(logits))
 
 
 def earn(
@@ -118,14 +124,14 @@ def update(policy, optimizer, state, images, architectures, advantage, options):
       images: `[B, H, W, C]`.
       architectures: `int [K, B, T]`, sampled.
       advantage: `[K, B]`.
-      options: the weight of the entropy, the weight of the spread, the shaping.
+      options: the weight of the entropy, the weight of the information, the shaping.
     """
     entropy, variety, shaping = options
 
     def loss(params):
         logits = policy.logits(params, images)
         log_prob = bits.log_prob(logits, architectures, shaping)
-        bonus = entropy * bits.entropy(logits, shaping).mean() + variety * spread(logits)
+        bonus = entropy * bits.entropy(logits, shaping).mean() + variety * information(logits)
         return -(log_prob * advantage).mean() - bonus
 
     params, optimizer_state = state

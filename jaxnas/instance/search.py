@@ -87,7 +87,7 @@ class InstanceSearch:
                 options.shaping,
                 options.samples,
                 options.baseline,
-                options.spread,
+                options.information,
             )
             for stage in ("pretrain", "search", "finetune")
         }

@@ -1,4 +1,4 @@
-"""What keeps the policies of images apart: samples, spread, and a controller that knows classes."""
+"""What keeps policies of images apart: samples, information, a controller that knows classes."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import pytest
 
 from jaxnas.instance.config import ControllerConfig
 from jaxnas.instance.controller_start import class_code, classify, standardize
-from jaxnas.instance.policy_update import draw, leave_one_out, spread, update
+from jaxnas.instance.policy_update import draw, information, leave_one_out, update
 from jaxnas.policies.controllers import large_kernels
 from jaxnas.policies.instance import InstancePolicy
 from jaxnas.spaces import mobilenet
@@ -41,11 +41,20 @@ def test_rewards_are_compared_with_those_of_the_other_samples():
     np.testing.assert_allclose(leave_one_out(jnp.asarray(rewards)), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_spread_is_the_variance_of_the_bits_over_images():
+def test_information_is_the_entropy_of_all_images_less_that_of_one():
     logits = np.random.default_rng(0).normal(size=(6, 3))
-    expected = (1 / (1 + np.exp(-logits))).var(0).sum()
-    np.testing.assert_allclose(spread(jnp.asarray(logits)), expected, rtol=1e-5)
-    np.testing.assert_allclose(spread(jnp.ones((6, 3))), 0, atol=1e-12)
+    p = 1 / (1 + np.exp(-logits))
+
+    def entropy(p):
+        return -(p * np.log(p) + (1 - p) * np.log(1 - p))
+
+    expected = (entropy(p.mean(0)) - entropy(p).mean(0)).sum()
+    np.testing.assert_allclose(information(jnp.asarray(logits)), expected, rtol=1e-4)
+    np.testing.assert_allclose(information(jnp.ones((6, 3))), 0, atol=1e-6)
+    # Bits that are sure, and of all images alike, say nothing; the gradient is finite there too.
+    sure = jnp.array([[90.0], [90.0]])
+    np.testing.assert_allclose(information(sure), 0, atol=2e-5)
+    assert np.isfinite(jax.grad(information)(sure)).all()
 
 
 def test_samples_of_an_image_are_independent_and_the_first_is_the_only_one(policy, data):
@@ -66,7 +75,7 @@ def test_the_bonus_drives_policies_apart_where_rewards_say_nothing(policy, data)
         drawn.append(draw(policy, state[0], data[0], jax.random.key(i), 2, 0.8))
         given = data[0], drawn[-1].samples, jnp.zeros((2, len(data[0])))
         state = update(policy, optimizer, state, *given, (0.0, 1.0, 0.8))
-    assert drawn[-1].spread > max(0.4, 4 * drawn[0].spread)
+    assert drawn[-1].information > max(1.0, 4 * drawn[0].information)
     assert len(np.unique(drawn[-1].greedy, axis=0)) > 1
 
 
@@ -92,7 +101,7 @@ def test_a_controller_learns_classes_and_starts_with_every_bit_open(policy, data
         ({"samples": 0}, r"controller\.samples is 0"),
         ({"baseline": "mean"}, r"controller\.baseline is 'mean'"),
         ({"baseline": "others"}, r"controller\.samples is 1: an image then has no other"),
-        ({"spread": -1.0}, r"controller\.spread is -1"),
+        ({"information": -1.0}, r"controller\.information is -1"),
         ({"start": "zero"}, r"controller\.start is 'zero'"),
     ],
 )
