@@ -11,14 +11,15 @@ rewards of so few bits. What was tried with 5,000 images and 15 epochs, and REIN
   children was found that a small controller could make: what the labels' owner gains there (0.56
   against 0.37) comes from children that favour a class.
 - Several samples an image, a controller that learnt the classes, and a bonus for the variance of
-  the bits' probabilities (Bengio et al. 2015), latencies as shares of MobileNetV2's: weight 3 (2,000
-  images, 40 epochs of batch 64) 24 architectures at 0.86, accuracy 0.507, permuted 0.458; 0.7
-  (1,500, 50, from here batch 32) 13 at 0.48, 0.520 and 0.497, MobileNetV2 0.564; 1 (1,000, 90) 15 at
-  0.62, 0.455 and 0.371; 0.4 (2,000, 50) 3 at 0.63, 0.576 and 0.561, MobileNetV2 0.599; 0.55 only 1,
-  at 0.58, 0.563. With much variance images share too few modules to train them, with less it is
-  gone once bits are sure.
+  the bits' probabilities (Bengio et al. 2015), latencies as shares of MobileNetV2's: weight 3
+  (2,000 images, 40 epochs of batch 64) 24 architectures at 0.86, accuracy 0.507, permuted 0.458;
+  0.7 (1,500, 50, from here batch 32) 13 at 0.48, 0.520 and 0.497, MobileNetV2 0.564; 1 (1,000, 90)
+  15 at 0.62, 0.455 and 0.371; 0.4 (2,000, 50) 3 at 0.63, 0.576 and 0.561, MobileNetV2 0.599; 0.55
+  only 1, at 0.58, 0.563. With much variance images share too few modules to train them, with less
+  it is gone once bits are sure.
 - The information of the bits instead (2,000 images, 50 epochs): weight 1 goes back to halves, 0.3
-  gives 11 architectures at 0.64 (window's end 0.71), 0.25 gives 13 at 0.48 (0.64), 0.15 only 1.
+  gives 11 architectures at 0.64 (window's end 0.71), 0.25 gives 13 at 0.48 (0.64), with accuracy
+  0.537 and 0.500, 0.15 only 1.
 - A deeper meta-graph with a stage at 2 x 2 pixels: MobileNetV2 itself falls from 0.571 to 0.502,
   so nothing is gained by beating it. Trained alone with 2,000 images and 40 epochs, children of
   half the FLOPs reach 0.546 (expansion 3), 0.539 (basic blocks) and 0.536 (5 x 5).
