@@ -34,6 +34,7 @@ class ControllerConfig:
         (the authors), or of its `others` (see `jaxnas.instance.policy_update`; ours for images).
       information: the weight of a bonus for bits that say something of the image (the same file;
         Krause et al. 2010; not in InstaNAS).
+      enough: the nats of information, of all bits together, beyond which it pays no more (ours).
       start: `random`, or `classifier`: it learns the classes during pretraining (ours; see
         `jaxnas.instance.controller_start`).
     """
@@ -49,6 +50,7 @@ class ControllerConfig:
     samples: int = 1
     baseline: Literal["greedy", "others"] = "greedy"
     information: float = 0.0
+    enough: float = 1.0
     start: Literal["random", "classifier"] = "random"
 
     def __post_init__(self):
@@ -65,14 +67,14 @@ class ControllerConfig:
 
 
 def check_update(section: str, options: Any) -> None:
-    """Checks the fields `samples`, `baseline` and `information` of options.
+    """Checks the fields `samples`, `baseline`, `information` and `enough` of options.
 
     Raises:
       ValueError: one is out of range; the message names it.
     """
     whole(section, options, 1, "samples")
     one_of(section, options, "baseline", "greedy", "others")
-    real(section, options, 0, math.inf, "information")
+    real(section, options, 0, math.inf, "information", "enough")
     if options.baseline == "others" and options.samples < 2:
         raise ValueError(
             f"{section}.baseline is 'others', but {section}.samples is 1: an image then has no "

@@ -73,6 +73,7 @@ class InstanceEngine:
       baseline: what rewards are compared with: that of the image's `greedy` architecture (the
         authors), or of its `others` (`jaxnas.instance.policy_update.leave_one_out`).
       information: the weight of `jaxnas.instance.policy_update.information` (0).
+      enough: the nats of it beyond which it pays no more.
 
     Raises:
       ValueError: policy or table belong to another space or network, or an option out of range.
@@ -93,6 +94,7 @@ class InstanceEngine:
     samples: int = 1
     baseline: str = "greedy"
     information: float = 0.0
+    enough: float = 1.0
 
     def __post_init__(self):
         check_update("engine", self)
@@ -217,7 +219,7 @@ class InstanceEngine:
             images,
             drawn.samples,
             sampled - earned.reward[-1] if self.baseline == "greedy" else leave_one_out(sampled),
-            (self.entropy, self.information, self.shaping),
+            (self.entropy, self.information, self.enough, self.shaping),
         )
         new = state._replace(key=key, policy=policy, policy_optimizer=optimizer)
         metrics = {

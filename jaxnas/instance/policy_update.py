@@ -124,14 +124,17 @@ def update(policy, optimizer, state, images, architectures, advantage, options):
       images: `[B, H, W, C]`.
       architectures: `int [K, B, T]`, sampled.
       advantage: `[K, B]`.
-      options: the weight of the entropy, the weight of the information, the shaping.
+      options: the weight of the entropy, the weight of the information, the nats of it
+        that are enough, the shaping.
     """
-    entropy, variety, shaping = options
+    entropy, variety, enough, shaping = options
 
     def loss(params):
         logits = policy.logits(params, images)
         log_prob = bits.log_prob(logits, architectures, shaping)
-        bonus = entropy * bits.entropy(logits, shaping).mean() + variety * information(logits)
+        # Beyond `enough` it pays no more: else images would share too few modules.
+        known = jnp.minimum(information(logits), enough)
+        bonus = entropy * bits.entropy(logits, shaping).mean() + variety * known
         return -(log_prob * advantage).mean() - bonus
 
     params, optimizer_state = state

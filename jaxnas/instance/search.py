@@ -88,6 +88,7 @@ class InstanceSearch:
                 options.samples,
                 options.baseline,
                 options.information,
+                options.enough,
             )
             for stage in ("pretrain", "search", "finetune")
         }

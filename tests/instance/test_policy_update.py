@@ -74,7 +74,7 @@ def test_the_bonus_drives_policies_apart_where_rewards_say_nothing(policy, data)
     for i in range(40):
         drawn.append(draw(policy, state[0], data[0], jax.random.key(i), 2, 0.8))
         given = data[0], drawn[-1].samples, jnp.zeros((2, len(data[0])))
-        state = update(policy, optimizer, state, *given, (0.0, 1.0, 0.8))
+        state = update(policy, optimizer, state, *given, (0.0, 1.0, 9.0, 0.8))
     assert drawn[-1].information > max(1.0, 4 * drawn[0].information)
     assert len(np.unique(drawn[-1].greedy, axis=0)) > 1
 
@@ -102,6 +102,7 @@ def test_a_controller_learns_classes_and_starts_with_every_bit_open(policy, data
         ({"baseline": "mean"}, r"controller\.baseline is 'mean'"),
         ({"baseline": "others"}, r"controller\.samples is 1: an image then has no other"),
         ({"information": -1.0}, r"controller\.information is -1"),
+        ({"enough": float("nan")}, r"controller\.enough is nan"),
         ({"start": "zero"}, r"controller\.start is 'zero'"),
     ],
 )
