@@ -72,7 +72,7 @@ class InstanceEngine:
       samples: architectures that are drawn for each image of a policy update (1).
       baseline: what rewards are compared with: that of the image's `greedy` architecture (the
         authors), or of its `others` (`jaxnas.instance.policy_update.leave_one_out`).
-      information: the weight of `jaxnas.instance.policy_update.information` (0).
+      information: the weight of `jaxnas.instance.policy_update.information` (0), and
       enough: the nats of it beyond which it pays no more.
 
     Raises:
@@ -202,8 +202,7 @@ class InstanceEngine:
 
         Returns:
           The state, and the mean reward, entropy, information, accuracy and searched cost; the two
-          last and `greedy_reward` are of the greedy policy where that is the baseline, else
-          accuracy and cost are of the samples.
+          last and `greedy_reward` are of the greedy policy where that is the baseline.
         """
         key, own = jax.random.split(state.key)
         drawn = draw(self.policy, state.policy, images, own, self.samples, self.shaping)
