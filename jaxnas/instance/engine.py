@@ -21,13 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxnas.instance.config import check_update
+from jaxnas.instance.policy_update import draw, earn, leave_one_out, update
 from jaxnas.instance.prediction import Prediction, predict
 from jaxnas.objectives import LatencyTable, WindowSchedule, cross_entropy
-from jaxnas.objectives.latency import instance_reward, latency_reward
 from jaxnas.optimizers import apply_gradient
 from jaxnas.policies.instance import SHAPING, InstancePolicy
-from jaxnas.supernets import Supernet, average_moments, make_routing
-from jaxnas.supernets.executors import routed
+from jaxnas.supernets import Supernet, average_moments
 
 Metrics = dict[str, float]
 
@@ -69,9 +69,14 @@ class InstanceEngine:
       exponent: the power of the latency's parabola (1).
       entropy: the weight of the entropy bonus (0.8; of the whole entropy, not half of it).
       shaping: see `jaxnas.policies.bits.log_probs` (0.8).
+      samples: architectures that are drawn for each image of a policy update (1).
+      baseline: what rewards are compared with: that of the image's `greedy` architecture (the
+        authors), or of its `others` (`jaxnas.instance.policy_update.leave_one_out`).
+      information: the weight of `jaxnas.instance.policy_update.information` (0), and
+      enough: the nats of it beyond which it pays no more.
 
     Raises:
-      ValueError: policy or table belong to another space or network.
+      ValueError: policy or table belong to another space or network, or an option out of range.
     """
 
     supernet: Supernet
@@ -86,8 +91,13 @@ class InstanceEngine:
     exponent: float = 1.0
     entropy: float = 0.8
     shaping: float = SHAPING
+    samples: int = 1
+    baseline: str = "greedy"
+    information: float = 0.0
+    enough: float = 1.0
 
     def __post_init__(self):
+        check_update("engine", self)
         network = self.supernet.network
         self.table.check(network)
         if self.policy.space != network.space or self.policy.image_shape != network.image_shape:
@@ -122,25 +132,25 @@ class InstanceEngine:
         An image whose modules are all dropped in a block follows the network's rule for that (the
         authors' code gives zeros).
         """
-        key, draw = jax.random.split(state.key)
+        key, own = jax.random.split(state.key)
         shape = (len(images), self.supernet.network.space.max_length)
-        kept = jax.random.bernoulli(draw, keep, shape).astype(jnp.int32)
+        kept = jax.random.bernoulli(own, keep, shape).astype(jnp.int32)
         return self._train(state._replace(key=key), images, labels, kept)
 
     def weight_step(
         self, state: InstanceState, images: jax.Array, labels: jax.Array
     ) -> tuple[InstanceState, Metrics]:
         """Trains the weights under sampled policies, permuted over the images."""
-        key, draw, shuffle = jax.random.split(state.key, 3)
-        sample, _ = _draw(self.policy, state.policy, images, draw, self.shaping)
-        permuted = jax.random.permutation(shuffle, sample.architectures)
+        key, own, shuffle = jax.random.split(state.key, 3)
+        sampled = draw(self.policy, state.policy, images, own, 1, self.shaping).samples[0]
+        permuted = jax.random.permutation(shuffle, sampled)
         return self._train(state._replace(key=key), images, labels, permuted)
 
     def finetune_step(
         self, state: InstanceState, images: jax.Array, labels: jax.Array
     ) -> tuple[InstanceState, Metrics]:
         """Trains the weights under the greedy policy."""
-        _, greedy = _draw(self.policy, state.policy, images, state.key, self.shaping)
+        greedy = draw(self.policy, state.policy, images, state.key, 1, self.shaping).greedy
         return self._train(state, images, labels, greedy)
 
     def fixed_step(
@@ -173,9 +183,9 @@ class InstanceEngine:
         """
         key, measured = state.key, []
         for images in batches:
-            key, draw = jax.random.split(key)
-            sample, chosen = _draw(self.policy, state.policy, images, draw, self.shaping)
-            policies = chosen if greedy else sample.architectures
+            key, own = jax.random.split(key)
+            drawn = draw(self.policy, state.policy, images, own, 1, self.shaping)
+            policies = drawn.greedy if greedy else drawn.samples[0]
             measured.append(self.supernet.measure_moments_each(state.params, policies, images))
         return state._replace(key=key, moments={**state.moments, **average_moments(measured)})
 
@@ -191,41 +201,36 @@ class InstanceEngine:
           progress: the share of the search that is done, in [0, 1], for the window.
 
         Returns:
-          The state, and the mean reward, that of the greedy policy, its accuracy and searched
-          cost, and the entropy.
+          The state, and the mean reward, entropy, information, accuracy and searched cost; the two
+          last and `greedy_reward` are of the greedy policy where that is the baseline.
         """
-        key, draw = jax.random.split(state.key)
-        sample, greedy = _draw(self.policy, state.policy, images, draw, self.shaping)
-        both = jnp.concatenate([sample.architectures, greedy])
-        rewards, correct, cost = self._rewards(state, images, labels, both, progress)
-        sampled, baseline = jnp.split(rewards, 2)
-        policy, optimizer = _update(
+        key, own = jax.random.split(state.key)
+        drawn = draw(self.policy, state.policy, images, own, self.samples, self.shaping)
+        asked = drawn.samples
+        if self.baseline == "greedy":
+            asked = jnp.concatenate([asked, drawn.greedy[None]])
+        earned = earn(self, state, images, labels, asked, progress)
+        sampled = earned.reward[: self.samples]
+        policy, optimizer = update(
             self.policy,
             self.policy_optimizer,
             (state.policy, state.policy_optimizer),
             images,
-            sample.architectures,
-            sampled - baseline,
-            (self.entropy, self.shaping),
+            drawn.samples,
+            sampled - earned.reward[-1] if self.baseline == "greedy" else leave_one_out(sampled),
+            (self.entropy, self.information, self.enough, self.shaping),
         )
         new = state._replace(key=key, policy=policy, policy_optimizer=optimizer)
-        return new, {
-            "reward": float(sampled.mean()),
-            "greedy_reward": float(baseline.mean()),
-            "accuracy": float(jnp.split(correct, 2)[1].mean()),
-            "cost": float(jnp.split(cost, 2)[1].mean()),
-            "entropy": float(sample.entropy.mean()),
+        metrics = {
+            "reward": sampled.mean(),
+            "entropy": drawn.entropy.mean(),
+            "information": drawn.information,
         }
-
-    def _rewards(self, state, images, labels, architectures, progress):
-        """Rewards, correctness and costs of policies for the images, taken twice over."""
-        routing = make_routing(self.supernet.network, architectures)
-        twice = jnp.concatenate([images, images])
-        logits = routed.forward(routing, state.params, twice, statistics=state.moments)
-        cost, labels = self.table.searched(routing), jnp.concatenate([labels, labels])
-        share = latency_reward(cost, *self.window.at(progress), self.exponent)
-        reward = instance_reward(logits, labels, share, right=self.right)
-        return reward, logits.argmax(-1) == labels, cost
+        judged = slice(-1, None) if self.baseline == "greedy" else slice(None)
+        metrics |= {"accuracy": earned.correct[judged].mean(), "cost": earned.cost[judged].mean()}
+        if self.baseline == "greedy":
+            metrics["greedy_reward"] = earned.reward[-1].mean()
+        return new, {name: float(value) for name, value in metrics.items()}
 
     def predict(self, state: InstanceState, images: jax.Array) -> Prediction:
         """Logits, architectures and latency of images; pure, also inside `jit`.
@@ -243,23 +248,3 @@ def _loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
 @functools.partial(jax.jit, static_argnums=0)
 def _init(policy: InstancePolicy, key: jax.Array) -> Any:
     return policy.init(key)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 4))
-def _draw(policy: InstancePolicy, params: Any, images: jax.Array, key: jax.Array, shaping: float):
-    """A sample for each image, and the greedy architectures."""
-    return policy.sample(params, images, key, shaping), policy.greedy(params, images)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 6))
-def _update(policy, optimizer, state, images, architectures, advantage, options):
-    weight, shaping = options
-
-    def loss(params):
-        log_prob = policy.log_prob(params, images, architectures, shaping)
-        bonus = weight * policy.entropy(params, images, shaping)
-        return -(log_prob * advantage + bonus).mean()
-
-    params, optimizer_state = state
-    gradient = jax.grad(loss)(params)
-    return apply_gradient(optimizer, params, optimizer_state, gradient)

@@ -20,7 +20,7 @@ from jaxnas.supernets import Network, Supernet
 from jaxnas.supernets.ops.operation import Shape
 
 if TYPE_CHECKING:
-    from jaxnas.instance.search import Point
+    from jaxnas.instance.states import Point
 
 
 class InstanceModule(nnx.Module):

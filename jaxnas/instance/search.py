@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,48 +20,19 @@ import numpy as np
 import optax
 
 from jaxnas.config_checks import check_batch
-from jaxnas.data import Augmentation, augment
-from jaxnas.data.batches import batch_indices, batches_per_epoch, gather, normalize
-from jaxnas.engine import DeviceData, Split
+from jaxnas.data.batches import batches_per_epoch
+from jaxnas.engine import DeviceData
+from jaxnas.instance.batches import augmented_batch, labelled_batch, plain_batch
 from jaxnas.instance.config import InstanceConfig, StageConfig
-from jaxnas.instance.engine import InstanceEngine, InstanceState, Metrics
+from jaxnas.instance.controller_start import classify, standardize
+from jaxnas.instance.engine import InstanceEngine, Metrics
 from jaxnas.instance.evaluation import evaluate
 from jaxnas.instance.schedule import InstanceSchedule, Place
+from jaxnas.instance.states import InstanceSearchState, Point, point_of, state_of
 from jaxnas.objectives import LatencyTable, WindowSchedule
 from jaxnas.optimizers import make_optimizer
 from jaxnas.policies.instance import InstancePolicy
 from jaxnas.supernets import Supernet, average_moments
-
-
-class Point(NamedTuple):
-    """A Pareto point: what inference needs.
-
-    Attributes:
-      params: the shared weights.
-      moments: the moments of every operation.
-      policy: the parameters of the policy.
-    """
-
-    params: Any
-    moments: Any
-    policy: Any
-
-
-class InstanceSearchState(NamedTuple):
-    """Everything that a search knows; a pytree that is saved, restored and handed on.
-
-    Attributes:
-      step: `int32 []`, steps done.
-      key: the PRNG key of the batches.
-      current: what is trained.
-      points: the Pareto points, fastest to come last; each as it was when it was taken, and
-        fine-tuned at the end.
-    """
-
-    step: jax.Array
-    key: jax.Array
-    current: InstanceState
-    points: tuple[Point, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,6 +85,10 @@ class InstanceSearch:
                 options.exponent,
                 options.entropy,
                 options.shaping,
+                options.samples,
+                options.baseline,
+                options.information,
+                options.enough,
             )
             for stage in ("pretrain", "search", "finetune")
         }
@@ -138,7 +113,7 @@ class InstanceSearch:
         # Moments are measured before they are used; here they only get their shapes.
         shape = (self.config.search.reward_batch_size, *self.supernet.network.image_shape)
         current = self.engines["pretrain"].init(engine_key, jax.random.normal(noise, shape))
-        points = (_point(current),) * self.config.search.points
+        points = (point_of(current),) * self.config.search.points
         return InstanceSearchState(jnp.int32(0), key, current, points)
 
     def step(
@@ -173,13 +148,18 @@ class InstanceSearch:
         """Measures moments; takes a point, with its validation accuracy and latency."""
         engine = self.engines["finetune"]
         greedy = place.phase == "finetune"
-        batches = self._plain_batches(state, data)
-        current = engine.recalibrate(state.current, batches, greedy=greedy)
+        current = state.current
+        if place.phase == "pretrain" and self.config.controller.start == "classifier":
+            images = jnp.concatenate([*self._plain_batches(state, data)])
+            policy = standardize(self.policy, current.policy, images)
+            optimizer = engine.policy_optimizer.init(policy)
+            current = current._replace(policy=policy, policy_optimizer=optimizer)
+        current = engine.recalibrate(current, self._plain_batches(state, data), greedy=greedy)
         state = state._replace(current=current)
         if place.point < 0:
             return state, {}
         points = list(state.points)
-        points[place.point] = _point(current)
+        points[place.point] = point_of(current)
         found = evaluate(engine, current, data.validation, data, self.evaluation_batch)
         metrics = {"validation_accuracy": found.accuracy, "latency": float(found.latency.mean())}
         return state._replace(points=tuple(points)), metrics | {"point": place.point}
@@ -216,7 +196,7 @@ class InstanceSearch:
         count = batches_per_epoch(self.train_size, size)
         count = min(self.config.search.recalibration_batches, count)
         key = jax.random.fold_in(state.key, 4)
-        return (_plain_batch(data.train, data, key, i, size) for i in range(count))
+        return (plain_batch(data.train, data, key, i, size) for i in range(count))
 
     def _pretrain(self, state: InstanceSearchState, data: DeviceData, place: Place):
         config = self.config.pretrain
@@ -226,7 +206,16 @@ class InstanceSearch:
         keep = 1 - (1 - config.keep) * sunk
         engine = self.engines["pretrain"]
         current, metrics = engine.pretrain_step(state.current, images, labels, keep)
-        return current, metrics | {"keep": keep}
+        metrics = metrics | {"keep": keep}
+        if self.config.controller.start == "random":
+            return current, metrics
+        given = current.policy, current.policy_optimizer
+        classes, optimizer = self.supernet.network.num_classes, engine.policy_optimizer
+        policy, optimizer_state, right = classify(
+            self.policy, optimizer, given, images, labels, classes
+        )
+        current = current._replace(policy=policy, policy_optimizer=optimizer_state)
+        return current, metrics | {"controller_accuracy": float(right)}
 
     def _weights(self, state: InstanceSearchState, data: DeviceData, place: Place):
         images, labels = self._train_batch(state, data, place, self.config.search, 1)
@@ -240,45 +229,18 @@ class InstanceSearch:
     def _train_batch(self, state, data: DeviceData, place: Place, stage: StageConfig, stream: int):
         key = jax.random.fold_in(state.key, stream)
         size, augmentation = stage.batch_size, stage.augmentation
-        return _augmented_batch(data, key, place.number, size, augmentation)
+        return augmented_batch(data, key, place.number, size, augmentation)
 
     def _policy(self, state: InstanceSearchState, data: DeviceData, place: Place):
         size, engine = self.config.search.reward_batch_size, self.engines["search"]
         key = jax.random.fold_in(state.key, 3)
-        images, labels = _labelled_batch(data.validation, data, key, place.number, size)
+        images, labels = labelled_batch(data.validation, data, key, place.number, size)
         progress = place.epoch / max(1, self.config.search.epochs - 1)
         current, found = engine.policy_step(state.current, images, labels, progress)
         return current, {"reward_mean" if k == "reward" else k: v for k, v in found.items()}
-
-
-def _point(state: InstanceState) -> Point:
-    return Point(state.params, state.moments, state.policy)
-
-
-def state_of(point: Point) -> InstanceState:
-    """The state from which `InstanceEngine.predict` reads, of a point alone."""
-    return InstanceState(point.params, None, point.moments, point.policy, None, jax.random.key(0))
 
 
 # One object per rate: it is a static argument of compiled programs.
 @functools.lru_cache(maxsize=64)
 def _adam(learning_rate: float) -> optax.GradientTransformation:
     return optax.adam(learning_rate)
-
-
-@functools.partial(jax.jit, static_argnums=(3, 4))
-def _augmented_batch(data: DeviceData, key, step, size: int, augmentation: Augmentation):
-    images, labels = _labelled_batch(data.train, data, key, step, size)
-    each = jax.random.fold_in(jax.random.fold_in(key, 1), step)
-    return augment(augmentation, each, images), labels
-
-
-@functools.partial(jax.jit, static_argnums=4)
-def _labelled_batch(split: Split, data: DeviceData, key, step, size: int):
-    indices = batch_indices(jax.random.fold_in(key, 0), step, split.labels.shape[0], size)
-    images, labels = gather(*split, indices)
-    return normalize(images, data.mean, data.std), labels
-
-
-def _plain_batch(split: Split, data: DeviceData, key, step, size: int) -> jax.Array:
-    return _labelled_batch(split, data, key, step, size)[0]

@@ -115,3 +115,16 @@ def make_controller(
     if name == "large_kernels":
         return large_kernels(decisions, channels, *([] if kernel is None else [kernel]))
     raise ValueError(f"controller {name!r} is neither 'large_kernels' nor 'small_resnet'.")
+
+
+def affine_logits(params: Params, scale: jax.Array, shift: jax.Array) -> Params:
+    """The parameters with which a controller says `scale * logits + shift`.
+
+    Args:
+      params: of `small_resnet` or `large_kernels`, whose last layer is linear.
+      scale: `[T]`.
+      shift: `[T]`.
+    """
+    last = max(params, key=int)
+    weights, bias = params[last]["weights"] * scale, params[last]["bias"] * scale + shift
+    return {**params, last: {"weights": weights, "bias": bias}}

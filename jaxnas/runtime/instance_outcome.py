@@ -12,7 +12,7 @@ import numpy as np
 from jaxnas.engine import Split
 from jaxnas.instance.arms import best_static, independent, permuted
 from jaxnas.instance.evaluation import Evaluation, evaluate
-from jaxnas.instance.search import InstanceSearchState, state_of
+from jaxnas.instance.states import InstanceSearchState, state_of
 from jaxnas.objectives.variety import corrected_mutual_information, count_unique
 from jaxnas.runtime import saved_instance
 from jaxnas.runtime.end_to_end import measure_end_to_end

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxnas.instance.config import ControllerConfig, InstanceConfig
 from jaxnas.instance.export import InstanceModule
-from jaxnas.instance.search import Point
+from jaxnas.instance.states import Point
 from jaxnas.network_configs import MobileNetConfig
 from jaxnas.objectives import LatencyTable
 from jaxnas.policies.controllers import make_controller
