@@ -79,6 +79,22 @@ def test_the_bonus_drives_policies_apart_where_rewards_say_nothing(policy, data)
     assert len(np.unique(drawn[-1].greedy, axis=0)) > 1
 
 
+def test_information_that_is_enough_pays_no_more(policy, data):
+    params = policy.init(jax.random.key(0))
+    samples = draw(policy, params, data[0], jax.random.key(1), 1, 0.8).samples
+    descent, known = optax.sgd(1.0), float(information(policy.logits(params, data[0])))
+
+    def moved(enough):
+        state = params, descent.init(params)
+        given = data[0], samples, jnp.zeros((1, len(data[0])))
+        after, _ = update(policy, descent, state, *given, (0.0, 1.0, enough, 0.8))
+        moves = jax.tree.map(lambda a, b: np.abs(a - b).max(), after, params)
+        return max(jax.tree.leaves(moves))
+
+    assert moved(known / 2) == 0
+    assert moved(known * 2) > 0
+
+
 def test_a_controller_learns_classes_and_starts_with_every_bit_open(policy, data):
     optimizer = optax.adam(0.03)
     params = policy.init(jax.random.key(0))
