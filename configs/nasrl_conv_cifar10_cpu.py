@@ -33,7 +33,7 @@ def config(variant: str = "") -> PopulationConfig:
             heights=(1, 3),
             widths=(1, 3),
             filters=(2,) if smoke else (8, 16),
-            most_classes=2 if smoke else 4,
+            most_classes=2 if smoke else 8,
         ),
         searcher=SearcherConfig(
             learning_rate=0.01,
