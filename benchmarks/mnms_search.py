@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -17,14 +18,16 @@ import optax
 import text_networks
 
 from jaxnas.policies import Policy, lstm, with_tasks
+from jaxnas.policies.tasks import Centre
 from jaxnas.searchers import Searcher, ppo, transfer
+from jaxnas.searchers.replay_bank import Scale
 from jaxnas.spaces import rank
 
 HIDDEN, EMBEDDING, INIT_SCALE = 24, 12, 0.3
 BATCH = 5
 PRETRAINING, TRIALS = 400, 300
 """Batches of joint pretraining, and trials of the search on a held-out task."""
-REPLAY = 32
+REPLAY, BANK = 32, 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,14 +37,24 @@ class Settings:
     Attributes:
       rate: the learning rate of a fresh controller and of new embeddings.
       old_rate: that of weights that were learned before.
-      entropy_weight: of the policy's entropy.
+      entropy_weight: of the policy's entropy; where it follows a target, at the start.
+      entropy_target: in nats; infinity for a weight that stays as it is.
       updates: of the learner after each batch of rewards.
+      advantage: of a reward.
+      candidates: for each trial; 1 for draws that may repeat.
+      greedy: so many first trials after a transfer are the most probable candidates.
+      centre: what the embedding of a new task lies around.
     """
 
     rate: float = 0.005
     old_rate: float = 0.01
     entropy_weight: float = 0.1
+    entropy_target: float = math.inf
     updates: int = 4
+    advantage: Scale = "std"
+    candidates: int = 8
+    greedy: int = 0
+    centre: Centre = "zero"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +97,8 @@ class Start(NamedTuple):
       params: of the controller.
       rates: the learning rates of the embeddings (`tasks`) and of all else (`policy`).
       entropy_weight: of the policy's entropy.
+      entropy_target: of the policy.
+      greedy: how many first trials are the most probable candidates.
       tables: `[K, N]`, the rewards of each task.
       is_open: `bool [K]`, the tasks that are searched.
     """
@@ -92,6 +107,8 @@ class Start(NamedTuple):
     params: dict[str, Any]
     rates: dict[str, jax.Array]
     entropy_weight: jax.Array
+    entropy_target: jax.Array
+    greedy: jax.Array
     tables: jax.Array
     is_open: jax.Array
 
@@ -136,11 +153,21 @@ def rates_as_data() -> optax.GradientTransformation:
 
 
 @functools.cache
-def searcher_for(tasks: int, per_task: bool, updates: int) -> Searcher:
+def searcher_for(tasks: int, per_task: bool, settings: Settings) -> Searcher:
     """PPO for several tasks; the state of its optimiser is that of Adam and the rates."""
-    optimizer = optax.chain(optax.scale_by_adam(), rates_as_data())
-    options = {"updates": updates, "replay": REPLAY, "sync_every": 1}
-    return ppo(policy_for(tasks), tasks, optimizer, per_task=per_task, bank=TRIALS, **options)
+    return ppo(
+        policy_for(tasks),
+        tasks,
+        optax.chain(optax.scale_by_adam(), rates_as_data()),
+        advantage=settings.advantage,
+        per_task=per_task,
+        entropy_target=settings.entropy_target,
+        candidates=settings.candidates,
+        bank=BANK,
+        replay=REPLAY,
+        updates=settings.updates,
+        sync_every=1,
+    )
 
 
 def evaluate(table: jax.Array, architectures: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -166,7 +193,12 @@ def search_from(searcher: Searcher, most: int, batches: jax.Array, start: Start)
     state = transfer(searcher, start.params, first)
     state = state._replace(
         optimizer=(state.optimizer[0], start.rates),
-        settings=state.settings._replace(entropy_weight=start.entropy_weight),
+        temperature=jnp.full_like(state.temperature, start.entropy_weight),
+        settings=state.settings._replace(
+            entropy_weight=start.entropy_weight,
+            entropy_target=start.entropy_target,
+            greedy=start.greedy,
+        ),
     )
 
     def step(i, carry):

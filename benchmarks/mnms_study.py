@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +30,7 @@ from mnms_search import (
 from text_networks import Table
 
 from jaxnas.policies import Policy, lstm, new_task
+from jaxnas.policies.tasks import Centre
 from jaxnas.searchers import Searcher, random, reinforce
 
 
@@ -105,7 +107,9 @@ class Study:
         """The search of one held-out task, of all seeds."""
         keys = _of_task(seed_keys(self.seeds, 1000), held_out)
         if arm.pretrained:
-            params = _new_tasks(self._pretrained(arm, held_out), keys)
+            is_open_before = allowed(self.table.tasks)[held_out]
+            learned = self._pretrained(arm, held_out)
+            params = _new_tasks(learned, keys, is_open_before, self.settings.centre)
         else:
             params = _fresh(policy_for(len(self.tables)), keys)
         is_open = np.arange(len(self.tables)) == held_out
@@ -140,11 +144,20 @@ class Study:
         tables = jnp.broadcast_to(tables, (self.seeds, *self.tables.shape))
         is_open = jnp.broadcast_to(is_open, (self.seeds, len(is_open)))
         most = max(self.pretraining, self.trials // BATCH)
-        searcher = searcher_for(len(self.tables), arm.per_task, settings.updates)
-        numbers = jax.tree.map(of_each, (rates, settings.entropy_weight))
+        searcher = searcher_for(len(self.tables), arm.per_task, _static(settings))
+        greedy = settings.greedy if arm.pretrained else 0
+        given = (rates, settings.entropy_weight, settings.entropy_target, greedy)
+        numbers = jax.tree.map(of_each, given)
         starts = Start(keys, params, *numbers, tables, is_open)
         learned, found = search_all(searcher, most, jnp.int32(batches), starts)
         return learned, Found(*(np.asarray(x)[:, :batches] for x in found))
+
+
+def _static(settings: Settings) -> Settings:
+    """What of the settings the program depends on; the rest is data."""
+    target = 1.0 if math.isfinite(settings.entropy_target) else math.inf
+    numbers = {"rate": 0.0, "old_rate": 0.0, "entropy_weight": 0.0, "greedy": 0, "centre": "zero"}
+    return dataclasses.replace(settings, entropy_target=target, **numbers)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -153,11 +166,18 @@ def _fresh(policy: Policy, keys: jax.Array) -> dict[str, Any]:
     return jax.vmap(policy.init)(keys)
 
 
-@jax.jit
-def _new_tasks(params: dict[str, Any], keys: jax.Array) -> dict[str, Any]:
-    """Learned parameters with a fresh embedding in the place of every task's."""
+@functools.partial(jax.jit, static_argnums=3)
+def _new_tasks(params: dict[str, Any], keys: jax.Array, known: jax.Array, centre: Centre):
+    """Learned parameters with a fresh embedding in the place of every task's.
+
+    The mean is that of the tasks that were known: `bool [K]`.
+    """
     number = params["tasks"].shape[1]
-    return jax.vmap(lambda p, key: new_task(p, key, tasks=number, scale=INIT_SCALE))(params, keys)
+    where = jnp.asarray(known, params["tasks"].dtype)[:, None]
+    mean = (params["tasks"] * where).sum(1, keepdims=True) / where.sum()
+    learned = params | {"tasks": mean}
+    options = {"tasks": number, "centre": centre, "scale": INIT_SCALE if centre == "zero" else 0.0}
+    return jax.vmap(lambda p, key: new_task(p, key, **options))(learned, keys)
 
 
 def _shown(arm: Arm, params: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from jaxnas.searchers.base import Metrics, Searcher
 from jaxnas.searchers.checks import check_memory, check_numbers
 from jaxnas.searchers.memory import new_memory, new_ones_first, remember
 from jaxnas.searchers.reinforce_state import ReinforceSettings, ReinforceState
-from jaxnas.searchers.replay import replay_updates
+from jaxnas.searchers.replay import default_entropy, replay_updates
 from jaxnas.searchers.rewards import keep_if, new_record, observe
 from jaxnas.searchers.skip_penalty import skip_penalty, skip_steps
 from jaxnas.spaces import SearchSpace
@@ -129,7 +129,7 @@ def reinforce(
         skip_steps(policy.space)
     optimizer = _default_optimizer() if optimizer is None else optimizer
     if entropy_target is None:
-        entropy_target = min(5.0, 0.6 * math.log(policy.space.count()))
+        entropy_target = default_entropy(policy.space)
     penalty = (skip_weight, skip_target)
     settings = (baseline_decay, entropy_weight, entropy_target, reward_scale, *penalty)
     numbers = tuple(float(x) for x in settings)
