@@ -34,12 +34,13 @@ import time
 from typing import Any
 
 import jax
+import mnms_baselines
 import mnms_search
-import mnms_study
 import numpy as np
 import text_networks
 from curves import mean_interval
-from mnms_search import ARMS
+from mnms_arms import ARMS
+from mnms_specialisation import specialisation
 from mnms_study import Study, Trials
 from record import make_record, write_record
 from text_networks import Table
@@ -53,9 +54,13 @@ def all_arms(study: Study) -> dict[str, Trials]:
     runs: dict[str, Any] = {
         name: functools.partial(study.run_ppo, arm) for name, arm in ARMS.items()
     }
-    for name, searcher in mnms_study.plain_searchers().items():
+    for name, searcher in mnms_baselines.plain_searchers().items():
         runs[name] = functools.partial(study.run_plain, searcher)
-    runs["static"] = lambda: mnms_study.static_warm_start(study.table, study.seeds, study.trials)
+    for name, run in (
+        ("random, no repeats", mnms_baselines.random_order),
+        ("static", mnms_baselines.static_warm_start),
+    ):
+        runs[name] = functools.partial(run, study.table, study.seeds, study.trials)
     results = {}
     for name, run in runs.items():
         clock = time.perf_counter()
@@ -130,24 +135,6 @@ def make_summary(table: Table, results: dict[str, Trials]) -> dict[str, Any]:
             counts = [trials_to(r.rewards, goals(table)[goal]) for r in (ours, results[name])]
             summary[f"{key}{over}"] = ratio(*counts)
     return dict(sorted(summary.items(), key=lambda item: "_over_" in item[0]))
-
-
-def specialisation(study: Study) -> dict[str, Any]:
-    """How much better each task's own network is than one for all."""
-    table = study.table
-    shared = int(table.validation.mean(0).argmax())
-    summary: dict[str, Any] = {}
-    for key, embedding in (("", True), ("_no_embedding", False)):
-        seen = study.joint_rewards(embedding)
-        own = seen.argmax(-1)
-        gain = np.take_along_axis(table.test, own.T, 1).T - table.test[:, shared]
-        summary[f"specialisation{key}"] = mean_interval(gain.mean(1))
-        summary[f"different_best{key}"] = mean_interval(
-            np.array([len(np.unique(of_seed)) for of_seed in own])
-        )
-        per_task = {t: mean_interval(gain[:, i]) for i, t in enumerate(table.tasks)}
-        summary |= {f"specialisation{key}_{task}": of for task, of in per_task.items()}
-    return summary
 
 
 def agreement(table: Table) -> dict[str, float]:

@@ -7,20 +7,17 @@ that it is compiled once: learned or fresh weights, learning rates, rewards, whi
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 import text_networks
+from mnms_arms import Settings
 
 from jaxnas.policies import Policy, lstm, with_tasks
-from jaxnas.policies.tasks import Centre
 from jaxnas.searchers import Searcher, ppo, transfer
-from jaxnas.searchers.replay_bank import Scale
 from jaxnas.spaces import rank
 
 HIDDEN, EMBEDDING, INIT_SCALE = 24, 12, 0.3
@@ -28,65 +25,6 @@ BATCH = 5
 PRETRAINING, TRIALS = 400, 300
 """Batches of joint pretraining, and trials of the search on a held-out task."""
 REPLAY, BANK = 32, 500
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Of PPO, for all arms; chosen on simulated tasks (`tune_mnms.py`).
-
-    Attributes:
-      rate: the learning rate of a fresh controller and of new embeddings.
-      old_rate: that of weights that were learned before.
-      entropy_weight: of the policy's entropy; where it follows a target, at the start.
-      entropy_target: in nats; infinity for a weight that stays as it is.
-      updates: of the learner after each batch of rewards.
-      advantage: of a reward.
-      candidates: for each trial; 1 for draws that may repeat.
-      greedy: so many first trials after a transfer are the most probable candidates.
-      centre: what the embedding of a new task lies around.
-    """
-
-    rate: float = 0.005
-    old_rate: float = 0.01
-    entropy_weight: float = 0.1
-    entropy_target: float = math.inf
-    updates: int = 4
-    advantage: Scale = "std"
-    candidates: int = 8
-    greedy: int = 0
-    centre: Centre = "zero"
-
-
-@dataclasses.dataclass(frozen=True)
-class Arm:
-    """How a controller is made ready for a held-out task.
-
-    Attributes:
-      pretrained: whether it has searched the other tasks before.
-      shuffled: whether their rewards stood at the wrong architectures then: a control.
-      embedding: whether it knows which task it searches.
-      per_task: whether rewards are normalised task by task.
-      frozen: whether what was learned stays as it is after the transfer.
-    """
-
-    pretrained: bool = True
-    shuffled: bool = False
-    embedding: bool = True
-    per_task: bool = True
-    frozen: bool = False
-
-
-SETTINGS = Settings()
-
-ARMS = {
-    "transfer": Arm(),
-    "transfer, embedding only": Arm(frozen=True),
-    "transfer, shuffled": Arm(shuffled=True),
-    "transfer, no embedding": Arm(embedding=False),
-    "transfer, no normalisation": Arm(per_task=False),
-    "scratch, ppo": Arm(pretrained=False),
-}
-"""The arms that search by PPO; `scratch` is REINFORCE, and `random` and `static` learn nothing."""
 
 
 class Start(NamedTuple):

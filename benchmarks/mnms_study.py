@@ -10,17 +10,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import text_networks
 from curves import seed_keys
+from mnms_arms import PLAIN, SETTINGS, Arm, Settings
 from mnms_search import (
     BATCH,
-    HIDDEN,
     INIT_SCALE,
-    SETTINGS,
-    Arm,
     Found,
-    Settings,
     Start,
     policy_for,
     search_all,
@@ -29,9 +25,9 @@ from mnms_search import (
 )
 from text_networks import Table
 
-from jaxnas.policies import Policy, lstm, new_task
+from jaxnas.policies import Policy, new_task
 from jaxnas.policies.tasks import Centre
-from jaxnas.searchers import Searcher, random, reinforce
+from jaxnas.searchers import Searcher
 
 
 class Trials(NamedTuple):
@@ -92,9 +88,8 @@ class Study:
         found = search_plainly(searcher, self.trials, self.keys, self.tables)
         return Trials(*map(np.asarray, found))
 
-    def joint_rewards(self, embedding: bool) -> np.ndarray:
-        """What one controller tried for all tasks, `[S, K, N]`; minus infinity elsewhere."""
-        arm = Arm(pretrained=False, embedding=embedding)
+    def joint_rewards(self, arm: Arm) -> np.ndarray:
+        """What one fresh controller tried for all tasks, `[S, K, N]`; minus infinity elsewhere."""
         is_open = np.ones(len(self.tables), bool)
         params = _shown(arm, _fresh(policy_for(len(self.tables)), self.keys))
         _, found = self._run(arm, self.keys, params, self.tables, is_open, self.pretraining)
@@ -109,7 +104,7 @@ class Study:
         if arm.pretrained:
             is_open_before = allowed(self.table.tasks)[held_out]
             learned = self._pretrained(arm, held_out)
-            params = _new_tasks(learned, keys, is_open_before, self.settings.centre)
+            params = _new_tasks(learned, keys, is_open_before, self._settings(arm).centre)
         else:
             params = _fresh(policy_for(len(self.tables)), keys)
         is_open = np.arange(len(self.tables)) == held_out
@@ -119,7 +114,8 @@ class Study:
 
     def _pretrained(self, arm: Arm, held_out: int) -> dict[str, Any]:
         """What a controller has learned of the other tasks, of all seeds."""
-        kind = (arm.shuffled, arm.embedding, arm.per_task, held_out)
+        settings = dataclasses.replace(self._settings(arm), old_rate=0.0, greedy=0, centre="zero")
+        kind = (arm.shuffled, arm.embedding, arm.per_task, settings, held_out)
         if kind not in self._learned:
             learner = dataclasses.replace(arm, pretrained=False)
             tables = _shuffled(self.keys, self.tables) if arm.shuffled else self.tables
@@ -129,9 +125,12 @@ class Study:
             self._learned[kind] = found[0]
         return self._learned[kind]
 
+    def _settings(self, arm: Arm) -> Settings:
+        return PLAIN if arm.plain else self.settings
+
     def _run(self, arm: Arm, keys, params, tables, is_open, batches: int):
         """One call of the program: learned parameters and trials, all seeds `[S]`."""
-        settings = self.settings
+        settings = self._settings(arm)
         old_rate = 0.0 if arm.frozen else settings.old_rate
         rates = {
             "tasks": settings.rate if arm.embedding else 0.0,
@@ -199,27 +198,3 @@ def _shuffled(keys: jax.Array, tables: jax.Array) -> jax.Array:
         return jax.vmap(jax.random.permutation)(jax.random.split(key, len(tables)), tables)
 
     return jax.vmap(one)(keys)
-
-
-def plain_searchers() -> dict[str, Searcher]:
-    """REINFORCE without a memory on the same kind of controller, with its defaults, and chance."""
-    space = text_networks.space()
-    options = {"init_scale": INIT_SCALE, "head_scale": 0.0, "skip_connection": True}
-    controller = lstm(space, hidden=HIDDEN, **options)
-    return {
-        "scratch": reinforce(controller, optax.adam(SETTINGS.rate), memory=0),
-        "scratch, reinforce with memory": reinforce(space),
-        "random": random(space),
-    }
-
-
-def static_warm_start(table: Table, seeds: int, trials: int) -> Trials:
-    """The architectures by their mean rank on the tasks that are not held out; no seed matters."""
-    ranks = np.argsort(np.argsort(-table.validation, axis=1, kind="stable"), axis=1)
-    orders = []
-    for is_open in allowed(table.tasks):
-        mean_rank = ranks[is_open].mean(0)
-        orders.append(np.argsort(mean_rank, kind="stable")[:trials])
-    positions = np.stack(orders)
-    rewards = np.take_along_axis(table.validation, positions, 1)
-    return Trials(*(np.repeat(x[:, None], seeds, 1) for x in (positions, rewards)))

@@ -85,7 +85,10 @@ def new_ones_first(memory: Memory, architectures: jax.Array, num: int) -> jax.Ar
 
 
 def hash_architectures(architectures: Any) -> jax.Array:
-    """Hashes `uint32 [N]` of architectures `[N, T]`, by multiplication and rotation step after step (FNV-like)."""
+    """Hashes `uint32 [N]` of architectures `int32 [N, T]`.
+
+    By multiplication and rotation, step after step (FNV-like).
+    """
     values = jnp.asarray(architectures, jnp.int32).astype(jnp.uint32) + np.uint32(1)
 
     def step(hashes, value):

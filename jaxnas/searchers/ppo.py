@@ -38,18 +38,18 @@ def ppo(
     optimizer: optax.GradientTransformation | None = None,
     *,
     clip: float = 0.2,
-    advantage: Scale = "std",
+    advantage: Scale = "rank",
     per_task: bool = True,
     baseline_decay: float = 0.9,
-    entropy_weight: float = 0.05,
-    entropy_target: float | None = math.inf,
+    entropy_weight: float = 0.2,
+    entropy_target: float | None = None,
     ratio: Ratio = "actor",
     candidates: int = 8,
     greedy: int = 0,
     bank: int = 500,
     replay: int = 32,
     updates: int = 4,
-    sync_every: int = 4,
+    sync_every: int = 1,
 ) -> Searcher:
     """Makes a searcher that trains a policy by off-policy PPO, for several tasks at once.
 
@@ -61,21 +61,41 @@ def ppo(
         -mean(sum over decisions of min(r A, clip(r, 1 - clip, 1 + clip) A)) - entropy_weight * H
 
     with `r` the learner's probability of an action over the actor's (or over that of the policy
-    that sampled it), and `A` the advantage of the reward for its own task.
+    that sampled it), and `A` the advantage of the reward for its own task. With an
+    `entropy_target` there is no bonus; instead `A` is
+
+        score - temperature * log p - mean over the drawn trials of the task
+
+    with `score` what `advantage` says, `p` the learner's probability of the architecture, and a
+    temperature for each task that starts at `entropy_weight` and keeps the task's entropy near the
+    target.
+
+    An evaluation is taken to hold for good: `ask` proposes nothing that the bank of its task holds,
+    nor twice at once, while the space has anything else (see `jaxnas/searchers/proposals.py`).
+
+    `clip=0.2, advantage="baseline", entropy_target=math.inf, candidates=1` is the paper's.
 
     Args:
       space_or_policy: a policy made by `jaxnas.policies.with_tasks(..., tasks)`, or a space, whose
         policy is then `with_tasks(lstm(space, hidden=32, context_size=16, init_scale=0.3,
         head_scale=0.0, skip_connection=True), tasks)`.
       tasks: `K`.
-      optimizer: any Optax optimiser of the policy's parameters; `optax.adam(0.005)` by default.
+      optimizer: any Optax optimiser of the policy's parameters; `optax.adam(0.01)` by default.
       clip: how far a ratio may move before its gradient ends.
-      advantage: what `R - b` is divided by: the moving standard deviation `std`, the `baseline`
-        itself (the paper's; rewards must be positive), or `none`.
-      per_task: whether each task has averages of its own; without, all share theirs.
+      advantage: the normal score of the reward's `rank` among those of its task in the bank; or
+        `R - b` divided by the moving standard deviation `std`, by the `baseline` itself (the
+        paper's; rewards must be positive), or by nothing, `none`.
+      per_task: whether each task has averages, ranks and a temperature of its own; without, all
+        share theirs.
       baseline_decay: the weight of the old averages, in [0, 1).
-      entropy_weight: of the policy's entropy.
+      entropy_weight: of the policy's entropy; with a target, the temperature at the start.
+      entropy_target: in nats. By default 5 (some 150 architectures), or 0.6 times the logarithm of
+        the size of a smaller space. `math.inf` for a bonus of fixed weight.
       ratio: `actor`, or `behavior` for the policy that sampled the trial.
+      candidates: draws from the policy for each row that `ask` is to fill; 1 for draws that may
+        repeat what was evaluated.
+      greedy: so many first trials of each task are the most probable of all candidates: a start
+        with what was good elsewhere, for a policy that has learned other tasks.
       bank: how many of its last trials are kept of each task.
       replay: trials of each update.
       updates: of the learner, after each batch of rewards.
@@ -122,7 +142,7 @@ def _default_policy(given: SearchSpace | Policy, tasks: int) -> Policy:
 
 @functools.cache
 def _default_optimizer() -> optax.GradientTransformation:
-    return optax.adam(0.005)
+    return optax.adam(0.01)
 
 
 @functools.lru_cache(maxsize=64)

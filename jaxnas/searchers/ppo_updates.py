@@ -1,9 +1,9 @@
 """How the learner of off-policy PPO is trained on the trials of its banks.
 
-Source: Schulman et al. 2017, "Proximal policy optimization algorithms" (arXiv:1707.06347), equation
-7, for the objective. The entropy of an off-policy learner is kept as in `replay.py`: the best policy
-for E[score] + temperature * entropy makes `score - temperature * log p - mean` 0 for every trial,
-whoever sampled it (see there for the sources).
+Source: Schulman et al. 2017, "Proximal policy optimization algorithms" (arXiv:1707.06347),
+equation 7, for the objective. The entropy of an off-policy learner is kept as in `replay.py`, with
+the sources there: the best policy for E[score] + temperature * entropy makes the advantage
+`score - temperature * log p - mean` 0 for every trial, whoever sampled it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _update(config: PPOConfig, state: PPOState, key: jax.Array) -> tuple[PPOStat
         log_probs, entropy = log_probs_of(config, params, architectures, tasks)
         ratio = jnp.exp(log_probs - old)
         clipped = jnp.clip(ratio, 1 - clip, 1 + clip)
-        advantage, bonus = _advantage(config, state, tasks, scores, log_probs, entropy)
+        advantage, bonus = _advantage(config, state, rows, scores, log_probs, entropy)
         advantage = advantage[:, None]
         gain = jnp.minimum(ratio * advantage, clipped * advantage)
         gain = jnp.where(architectures >= 0, gain, 0.0).sum(-1).mean()
@@ -77,23 +77,23 @@ def _update(config: PPOConfig, state: PPOState, key: jax.Array) -> tuple[PPOStat
         "gradient_norm": optax.tree.norm(gradient),
     }
     if config.follows_entropy:
-        state = state._replace(temperature=_follow(state, tasks, entropy))
-        metrics["temperature"] = state.temperature[tasks].mean()
+        state = state._replace(temperature=_follow(state, rows, entropy))
+        metrics["temperature"] = state.temperature[rows].mean()
     return state._replace(learner=learner, optimizer=optimizer), metrics
 
 
-def _advantage(config: PPOConfig, state: PPOState, tasks, scores, log_probs, entropy):
+def _advantage(config: PPOConfig, state: PPOState, rows, scores, log_probs, entropy):
     """The advantages `[N]`, and the bonus on the entropy `[]`."""
     if not config.follows_entropy:
         return scores, state.settings.entropy_weight * entropy.mean()
-    soft = scores - state.temperature[tasks] * log_probs.sum(-1)
-    same = (tasks[:, None] == tasks).astype(soft.dtype)
+    soft = scores - state.temperature[rows] * log_probs.sum(-1)
+    same = (rows[:, None] == rows).astype(soft.dtype)
     return jax.lax.stop_gradient(soft - same @ soft / same.sum(-1)), 0.0
 
 
-def _follow(state: PPOState, tasks: jax.Array, entropy: jax.Array) -> jax.Array:
+def _follow(state: PPOState, rows: jax.Array, entropy: jax.Array) -> jax.Array:
     """The temperatures `[K]` after an update; those of tasks that were not drawn stay."""
-    member = jax.nn.one_hot(tasks, len(state.temperature), dtype=entropy.dtype)
+    member = jax.nn.one_hot(rows, len(state.temperature), dtype=entropy.dtype)
     count = member.sum(0)
     mean = entropy @ member / jnp.maximum(count, 1)
     followed = follow_temperature(state.temperature, state.settings.entropy_target, mean)

@@ -71,7 +71,9 @@ def propose(
     rest, hashes = _rest(space, rest_key, len(of)), hash_architectures(pool)
     rest_hashes = hash_architectures(rest)
     known = _among(hashes[:, None], seen[owner], filled[owner])[:, 0]
-    rest_known = _among(jnp.broadcast_to(rest_hashes, (len(tasks), len(rest))), seen[tasks], filled[tasks])
+    rest_known = _among(
+        jnp.broadcast_to(rest_hashes, (len(tasks), len(rest))), seen[tasks], filled[tasks]
+    )
     everything = jnp.concatenate([pool, rest])
     every_hash = jnp.concatenate([hashes, rest_hashes])
 

@@ -90,9 +90,7 @@ def _update(policy: Policy, optimizer, state: ReinforceState, architectures, sco
     state = state._replace(
         policy=optax.apply_updates(state.policy, updates),
         optimizer=optimizer_state,
-        temperature=follow_temperature(
-            state.temperature, state.settings.entropy_target, entropy
-        ),
+        temperature=follow_temperature(state.temperature, state.settings.entropy_target, entropy),
     )
     return state, {
         "entropy": entropy,
@@ -102,9 +100,7 @@ def _update(policy: Policy, optimizer, state: ReinforceState, architectures, sco
     }
 
 
-def follow_temperature(
-    temperature: jax.Array, target: jax.Array, entropy: jax.Array
-) -> jax.Array:
+def follow_temperature(temperature: jax.Array, target: jax.Array, entropy: jax.Array) -> jax.Array:
     """The temperature after an update, of any shape: higher where entropy is missing."""
     factor = jnp.exp(_TEMPERATURE_RATE * (target - entropy))
     followed = jnp.clip(temperature * factor, *_TEMPERATURES)
