@@ -3,11 +3,12 @@
 Tables of eight tasks over the space of the real one: landscapes of `landscapes.py`, at levels and
 spreads of their own. How much of their variance tasks share is not known beforehand, so that each
 table has its own share. First the settings of PPO are chosen with which the search from scratch
-does best, so that no arm has a weak opponent; then those of the transfer; then each choice is
-undone alone, for both arms. The score is the geometric mean, over tasks and the two goals of
-`mnms.py`, of the mean trials until the goal: less is better. `distinct` counts the different
-architectures of a search. Last, joint searches of all tasks, for `specialisation`; these tables
-have no noise, so that validation and test are the same. No table of trained networks is read here.
+does best, so that no arm has a weak opponent; then those of the transfer; then, on the table of the
+middle share, each choice is undone alone, for both arms. The score is the geometric mean, over
+tasks and the two goals of `mnms.py`, of the mean trials until the goal: less is better. `distinct`
+counts the different architectures of a search. Between these, joint searches of all tasks, for
+`specialisation`; these tables have no noise, so that validation and test are the same. No table of
+trained networks is read here.
 
     python benchmarks/tune_mnms.py --json benchmarks/results/tune_mnms.json
 """
@@ -128,7 +129,8 @@ def tune(studies: list[Study], rows: list[dict[str, Any]], quick: bool) -> Setti
 def ablate(studies: list[Study], settings: Settings) -> list[dict[str, Any]]:
     """Each choice undone alone, and all of them."""
     plain = dataclasses.asdict(PLAIN)
-    parts = {
+    parts: dict[str, tuple[str, ...]] = {
+        "nothing": (),
         "no repeats": ("candidates",),
         "entropy target": ("entropy_target", "entropy_weight"),
         "ranks": ("advantage",),
@@ -172,12 +174,18 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     chosen = tune(studies, rows, quick)
     summary = {f"best_{name}": value for name, value in dataclasses.asdict(chosen).items()}
-    rows += [] if quick else ablate(studies, chosen)
     summary |= joint(studies, chosen)
-    print(summary)
-    if arguments.json:
-        record = make_record("tune_mnms", rows=rows, summary=summary, seeds=seeds)
-        write_record(arguments.json, record)
+    print(summary, flush=True)
+
+    def write() -> None:
+        if arguments.json:
+            record = make_record("tune_mnms", rows=rows, summary=summary, seeds=seeds)
+            write_record(arguments.json, record)
+
+    write()
+    if not quick:
+        rows += ablate(studies[1:2], chosen)
+        write()
 
 
 if __name__ == "__main__":

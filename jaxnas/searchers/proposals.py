@@ -12,7 +12,7 @@ order by log-probabilities with Gumbel noise, which samples without replacement.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,26 @@ from jaxnas.spaces import SearchSpace
 
 _SMALL = 2048
 """Spaces of up to so many architectures are looked through as a whole."""
+
+
+_FIRST, _LAST = 1e6, -1e30
+"""The order of draws from the policy, before all others, and of what comes after all others."""
+
+
+class _Pool(NamedTuple):
+    """Candidates, `C` of them; of equal architectures the first is taken."""
+
+    architectures: jax.Array  # int32 [C, T]
+    tasks: jax.Array  # int32 [C]
+    order: jax.Array  # [C], the highest first
+    log_prob: jax.Array  # [C], of the policy
+
+
+class _Taken(NamedTuple):
+    """What the rows before have got."""
+
+    hashes: jax.Array  # uint32 [N]
+    tasks: jax.Array  # int32 [N]; -1 for a row that is still to come
 
 
 def propose(
@@ -52,48 +72,57 @@ def propose(
       the space has some left and at most 2048 architectures; else where a candidate is new. A row
       without any new candidate gets a draw from the policy.
     """
-    space = policy.space
-    sample_key, mutate_key, noise_key, rest_key = jax.random.split(key, 4)
-    of = jnp.repeat(tasks, candidates)
-    drawn = policy.sample(params, sample_key, len(of), of)
-    near = mutate(space, mutate_key, drawn.architectures)
-    near_log_prob = policy.log_prob(params, near, of)
-    noise = jax.random.gumbel(noise_key, near_log_prob.shape, near_log_prob.dtype)
-    pool = jnp.concatenate([drawn.architectures, near])
-    # Draws come as they were drawn, before all neighbours; these by Gumbel top-k.
-    first = jnp.arange(len(of), 0, -1, dtype=noise.dtype) + 1e6
-    score = jnp.concatenate([first, near_log_prob + noise])
-    greedy_score = jnp.concatenate([drawn.log_prob, near_log_prob])
-    owner = jnp.concatenate([of, of])
-    seen = hash_architectures(bank.architectures.reshape(-1, space.max_length))
-    seen = seen.reshape(bank.rewards.shape)
-    filled = jnp.arange(seen.shape[1]) < bank.stored[:, None]
-    rest, hashes = _rest(space, rest_key, len(of)), hash_architectures(pool)
-    rest_hashes = hash_architectures(rest)
-    known = _among(hashes[:, None], seen[owner], filled[owner])[:, 0]
-    rest_known = _among(
-        jnp.broadcast_to(rest_hashes, (len(tasks), len(rest))), seen[tasks], filled[tasks]
-    )
-    everything = jnp.concatenate([pool, rest])
-    every_hash = jnp.concatenate([hashes, rest_hashes])
+    pool_key, rest_key = jax.random.split(key)
+    seen, filled = _hashes(bank)
+    pool = _pool(policy, params, pool_key, jnp.repeat(tasks, candidates))
+    rest = _rest(policy.space, rest_key, len(pool.tasks) // 2)
+    hashes = hash_architectures(jnp.concatenate([pool.architectures, rest]))
+    ours, theirs = hashes[: len(pool.tasks)], hashes[len(pool.tasks) :]
+    known = _among(ours[:, None], seen[pool.tasks], filled[pool.tasks])[:, 0]
+    theirs = jnp.broadcast_to(theirs, (len(tasks), len(rest)))
+    rest_known = _among(theirs, seen[tasks], filled[tasks])
 
-    def choose(taken, row):
-        task, number, is_greedy, its_rest_known = row
-        ours = (owner == task) & ~known
-        order = jnp.where(is_greedy, greedy_score, score)
-        order = jnp.where(ours, order, -jnp.inf)
-        later = jnp.where(its_rest_known, -jnp.inf, -1e30)
-        order = jnp.concatenate([order, later])
-        used = ((every_hash[:, None] == taken[0]) & (taken[1] == task)).any(-1)
-        order = jnp.where(used, -jnp.inf, order)
+    def choose(taken: _Taken, row):
+        task, number, is_greedy, closed = row
+        order = jnp.where(is_greedy, pool.log_prob, pool.order)
+        order = jnp.where((pool.tasks == task) & ~known, order, -jnp.inf)
+        order = jnp.concatenate([order, jnp.where(closed, -jnp.inf, _LAST)])
+        used = (hashes[:, None] == taken.hashes) & (taken.tasks == task)
+        order = jnp.where(used.any(-1), -jnp.inf, order)
         best = jnp.argmax(order)
-        best = jnp.where(order[best] > -jnp.inf, best, number * candidates)
-        taken = (taken[0].at[number].set(every_hash[best]), taken[1].at[number].set(task))
-        return taken, everything[best]
+        place = jnp.where(order[best] > -jnp.inf, best, number * candidates)
+        taken = _Taken(taken.hashes.at[number].set(hashes[place]), taken.tasks.at[number].set(task))
+        return taken, place
 
-    none = (jnp.zeros(len(tasks), jnp.uint32), jnp.full(len(tasks), -1, jnp.int32))
+    none = _Taken(jnp.zeros(len(tasks), jnp.uint32), jnp.full(len(tasks), -1, jnp.int32))
     rows = (tasks, jnp.arange(len(tasks)), greedy, rest_known)
-    return jax.lax.scan(choose, none, rows)[1]
+    places = jax.lax.scan(choose, none, rows)[1]
+    return jnp.concatenate([pool.architectures, rest])[places]
+
+
+def _pool(policy: Policy, params: Any, key: jax.Array, tasks: jax.Array) -> _Pool:
+    """Draws from the policy for tasks `[D]`, and a neighbour of each."""
+    sample_key, mutate_key, noise_key = jax.random.split(key, 3)
+    drawn = policy.sample(params, sample_key, len(tasks), tasks)
+    near = mutate(policy.space, mutate_key, drawn.architectures)
+    log_prob = policy.log_prob(params, near, tasks)
+    # Draws come as they were drawn, before all neighbours; these by Gumbel top-k.
+    first = _FIRST - jnp.arange(len(tasks), dtype=log_prob.dtype)
+    noisy = log_prob + jax.random.gumbel(noise_key, log_prob.shape, log_prob.dtype)
+    return _Pool(
+        jnp.concatenate([drawn.architectures, near]),
+        jnp.concatenate([tasks, tasks]),
+        jnp.concatenate([first, noisy]),
+        jnp.concatenate([drawn.log_prob, log_prob]),
+    )
+
+
+def _hashes(bank: ReplayBank) -> tuple[jax.Array, jax.Array]:
+    """The hashes `[K, M]` of a bank's architectures, and which places hold one."""
+    length = bank.architectures.shape[-1]
+    hashes = hash_architectures(bank.architectures.reshape(-1, length))
+    filled = jnp.arange(bank.rewards.shape[1]) < bank.stored[:, None]
+    return hashes.reshape(bank.rewards.shape), filled
 
 
 def _among(hashes: jax.Array, seen: jax.Array, filled: jax.Array) -> jax.Array:
