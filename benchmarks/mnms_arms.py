@@ -77,8 +77,11 @@ ARMS = {
     "transfer, shuffled": Arm(shuffled=True),
     "transfer, no embedding": Arm(embedding=False),
     "transfer, no normalisation": Arm(per_task=False),
-    "transfer, plain": Arm(plain=True),
     "scratch, ppo": Arm(pretrained=False),
-    "scratch, plain ppo": Arm(pretrained=False, plain=True),
 }
 """The arms that search by PPO; `scratch` is REINFORCE, and `random` and `static` learn nothing."""
+
+PLAIN_ARMS = {
+    "transfer, plain": Arm(plain=True),
+    "scratch, plain ppo": Arm(pretrained=False, plain=True),
+}
