@@ -28,7 +28,7 @@ class Settings:
     rate: float = 0.01
     old_rate: float = 0.01
     entropy_weight: float = 0.2
-    entropy_target: float = 3.81
+    entropy_target: float = 2.86
     updates: int = 4
     advantage: Scale = "rank"
     candidates: int = 8
