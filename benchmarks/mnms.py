@@ -8,20 +8,25 @@ them is pretrained on for another. Rewards are validation accuracies. Arms:
   transfer, embedding only: learned weights stay as they are;
   transfer, shuffled: pretrained on rewards that stood at the wrong architectures (a control);
   transfer, no embedding: the controller does not know the task, neither before nor after;
-  transfer, no normalisation: all tasks share one baseline and one scale in pretraining;
+  transfer, no normalisation: all tasks share their ranks and one temperature in pretraining;
   scratch, ppo: the same code from random weights;
   scratch: REINFORCE on a controller of the same size; and with its default memory;
   static: architectures in the order of their mean rank on the tasks that transfer pretrains on; it
     knows their whole tables, of which the controller has seen a part;
-  random.
+  random, and in random order without repeats;
+  with --plain, transfer and scratch by PPO that repeats itself, as published (`PLAIN`).
+PPO, in all arms and in pretraining, tries no network twice for a task, scores rewards by rank and
+keeps an entropy; after pretraining, the first trials are the controller's most probable networks
+(`mnms_arms.py`). REINFORCE and `random` may repeat; with a memory REINFORCE avoids it.
+
 `jump_start` is the mean reward of the first 50 trials, transfer minus scratch, ppo; `trial_ratio`
 the trials until the best reward so far is 95% of the best in the table, transfer over scratch, ppo:
-the geometric mean over tasks. Since 95% of an accuracy can be near, `trial_ratio_top_1_percent`
+the geometric mean over tasks. It cannot be less than `trial_ratio_least`, that of one trial: where
+chance comes near the best soon, 95% of an accuracy says little. So `trial_ratio_top_1_percent`
 counts until one of the best 1% is found. `..._over_ARM` is the same against another arm. A search
 that does not get there counts with all its trials. `specialisation` is of one joint search of all
-tasks: the test accuracy of the best network found for each task, minus that of the one network
-with the best mean validation accuracy in the whole table; without an embedding beside it.
-Intervals are over seeds, the tasks being fixed; by bootstrap for ratios.
+tasks: see `mnms_specialisation.py`. Intervals are over seeds, the tasks being fixed; by bootstrap
+for ratios.
 
     python benchmarks/mnms.py --json benchmarks/results/mnms.json
 """
@@ -34,12 +39,13 @@ import time
 from typing import Any
 
 import jax
+import mnms_baselines
 import mnms_search
-import mnms_study
 import numpy as np
 import text_networks
 from curves import mean_interval
-from mnms_search import ARMS
+from mnms_arms import ARMS, PLAIN_ARMS
+from mnms_specialisation import specialisation
 from mnms_study import Study, Trials
 from record import make_record, write_record
 from text_networks import Table
@@ -48,14 +54,19 @@ FIRST = 50
 GOALS = ("95 percent of the best", "top 1 percent")
 
 
-def all_arms(study: Study) -> dict[str, Trials]:
+def all_arms(study: Study, plain: bool) -> dict[str, Trials]:
     """What every arm tried."""
+    arms = ARMS | (PLAIN_ARMS if plain else {})
     runs: dict[str, Any] = {
-        name: functools.partial(study.run_ppo, arm) for name, arm in ARMS.items()
+        name: functools.partial(study.run_ppo, arm) for name, arm in arms.items()
     }
-    for name, searcher in mnms_study.plain_searchers().items():
+    for name, searcher in mnms_baselines.plain_searchers().items():
         runs[name] = functools.partial(study.run_plain, searcher)
-    runs["static"] = lambda: mnms_study.static_warm_start(study.table, study.seeds, study.trials)
+    for name, run in (
+        ("random, no repeats", mnms_baselines.random_order),
+        ("static", mnms_baselines.static_warm_start),
+    ):
+        runs[name] = functools.partial(run, study.table, study.seeds, study.trials)
     results = {}
     for name, run in runs.items():
         clock = time.perf_counter()
@@ -129,25 +140,9 @@ def make_summary(table: Table, results: dict[str, Trials]) -> dict[str, Any]:
         for goal, key in zip(GOALS, ("trial_ratio", "trial_ratio_top_1_percent"), strict=True):
             counts = [trials_to(r.rewards, goals(table)[goal]) for r in (ours, results[name])]
             summary[f"{key}{over}"] = ratio(*counts)
+            if not over:
+                summary[f"{key}_least"] = ratio(np.ones_like(counts[1]), counts[1])
     return dict(sorted(summary.items(), key=lambda item: "_over_" in item[0]))
-
-
-def specialisation(study: Study) -> dict[str, Any]:
-    """How much better each task's own network is than one for all."""
-    table = study.table
-    shared = int(table.validation.mean(0).argmax())
-    summary: dict[str, Any] = {}
-    for key, embedding in (("", True), ("_no_embedding", False)):
-        seen = study.joint_rewards(embedding)
-        own = seen.argmax(-1)
-        gain = np.take_along_axis(table.test, own.T, 1).T - table.test[:, shared]
-        summary[f"specialisation{key}"] = mean_interval(gain.mean(1))
-        summary[f"different_best{key}"] = mean_interval(
-            np.array([len(np.unique(of_seed)) for of_seed in own])
-        )
-        per_task = {t: mean_interval(gain[:, i]) for i, t in enumerate(table.tasks)}
-        summary |= {f"specialisation{key}_{task}": of for task, of in per_task.items()}
-    return summary
 
 
 def agreement(table: Table) -> dict[str, float]:
@@ -176,6 +171,7 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="2 seeds, few batches, little optimised"
     )
+    parser.add_argument("--plain", action="store_true", help="PPO as published too")
     parser.add_argument("--json", help="where to write the figures")
     arguments = parser.parse_args()
     if arguments.seeds < 2:
@@ -186,7 +182,7 @@ def main() -> None:
         jax.config.update("jax_disable_most_optimizations", True)
     sizes = (20, 60) if arguments.quick else (mnms_search.PRETRAINING, mnms_search.TRIALS)
     study = Study(table, seeds, *sizes)
-    results = all_arms(study)
+    results = all_arms(study, arguments.plain)
     rows = make_rows(table, results)
     print_rows(table, rows)
     summary = make_summary(table, results) | specialisation(study)

@@ -7,7 +7,6 @@ that it is compiled once: learned or fresh weights, learning rates, rewards, whi
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 import text_networks
+from mnms_arms import Settings
 
 from jaxnas.policies import Policy, lstm, with_tasks
 from jaxnas.searchers import Searcher, ppo, transfer
@@ -24,56 +24,7 @@ HIDDEN, EMBEDDING, INIT_SCALE = 24, 12, 0.3
 BATCH = 5
 PRETRAINING, TRIALS = 400, 300
 """Batches of joint pretraining, and trials of the search on a held-out task."""
-REPLAY = 32
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Of PPO, for all arms; chosen on simulated tasks (`tune_mnms.py`).
-
-    Attributes:
-      rate: the learning rate of a fresh controller and of new embeddings.
-      old_rate: that of weights that were learned before.
-      entropy_weight: of the policy's entropy.
-      updates: of the learner after each batch of rewards.
-    """
-
-    rate: float = 0.005
-    old_rate: float = 0.01
-    entropy_weight: float = 0.1
-    updates: int = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class Arm:
-    """How a controller is made ready for a held-out task.
-
-    Attributes:
-      pretrained: whether it has searched the other tasks before.
-      shuffled: whether their rewards stood at the wrong architectures then: a control.
-      embedding: whether it knows which task it searches.
-      per_task: whether rewards are normalised task by task.
-      frozen: whether what was learned stays as it is after the transfer.
-    """
-
-    pretrained: bool = True
-    shuffled: bool = False
-    embedding: bool = True
-    per_task: bool = True
-    frozen: bool = False
-
-
-SETTINGS = Settings()
-
-ARMS = {
-    "transfer": Arm(),
-    "transfer, embedding only": Arm(frozen=True),
-    "transfer, shuffled": Arm(shuffled=True),
-    "transfer, no embedding": Arm(embedding=False),
-    "transfer, no normalisation": Arm(per_task=False),
-    "scratch, ppo": Arm(pretrained=False),
-}
-"""The arms that search by PPO; `scratch` is REINFORCE, and `random` and `static` learn nothing."""
+REPLAY, BANK = 32, 500
 
 
 class Start(NamedTuple):
@@ -84,6 +35,8 @@ class Start(NamedTuple):
       params: of the controller.
       rates: the learning rates of the embeddings (`tasks`) and of all else (`policy`).
       entropy_weight: of the policy's entropy.
+      entropy_target: of the policy.
+      greedy: how many first trials are the most probable candidates.
       tables: `[K, N]`, the rewards of each task.
       is_open: `bool [K]`, the tasks that are searched.
     """
@@ -92,6 +45,8 @@ class Start(NamedTuple):
     params: dict[str, Any]
     rates: dict[str, jax.Array]
     entropy_weight: jax.Array
+    entropy_target: jax.Array
+    greedy: jax.Array
     tables: jax.Array
     is_open: jax.Array
 
@@ -136,11 +91,21 @@ def rates_as_data() -> optax.GradientTransformation:
 
 
 @functools.cache
-def searcher_for(tasks: int, per_task: bool, updates: int) -> Searcher:
+def searcher_for(tasks: int, per_task: bool, settings: Settings) -> Searcher:
     """PPO for several tasks; the state of its optimiser is that of Adam and the rates."""
-    optimizer = optax.chain(optax.scale_by_adam(), rates_as_data())
-    options = {"updates": updates, "replay": REPLAY, "sync_every": 1}
-    return ppo(policy_for(tasks), tasks, optimizer, per_task=per_task, bank=TRIALS, **options)
+    return ppo(
+        policy_for(tasks),
+        tasks,
+        optax.chain(optax.scale_by_adam(), rates_as_data()),
+        advantage=settings.advantage,
+        per_task=per_task,
+        entropy_target=settings.entropy_target,
+        candidates=settings.candidates,
+        bank=BANK,
+        replay=REPLAY,
+        updates=settings.updates,
+        sync_every=1,
+    )
 
 
 def evaluate(table: jax.Array, architectures: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -166,7 +131,12 @@ def search_from(searcher: Searcher, most: int, batches: jax.Array, start: Start)
     state = transfer(searcher, start.params, first)
     state = state._replace(
         optimizer=(state.optimizer[0], start.rates),
-        settings=state.settings._replace(entropy_weight=start.entropy_weight),
+        temperature=jnp.full_like(state.temperature, start.entropy_weight),
+        settings=state.settings._replace(
+            entropy_weight=start.entropy_weight,
+            entropy_target=start.entropy_target,
+            greedy=start.greedy,
+        ),
     )
 
     def step(i, carry):

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import text_networks
 from curves import seed_keys
+from mnms_arms import PLAIN, SETTINGS, Arm, Settings
 from mnms_search import (
     BATCH,
-    HIDDEN,
     INIT_SCALE,
-    SETTINGS,
-    Arm,
     Found,
-    Settings,
     Start,
     policy_for,
     search_all,
@@ -28,8 +25,9 @@ from mnms_search import (
 )
 from text_networks import Table
 
-from jaxnas.policies import Policy, lstm, new_task
-from jaxnas.searchers import Searcher, random, reinforce
+from jaxnas.policies import Policy, new_task
+from jaxnas.policies.tasks import Centre
+from jaxnas.searchers import Searcher
 
 
 class Trials(NamedTuple):
@@ -90,9 +88,8 @@ class Study:
         found = search_plainly(searcher, self.trials, self.keys, self.tables)
         return Trials(*map(np.asarray, found))
 
-    def joint_rewards(self, embedding: bool) -> np.ndarray:
-        """What one controller tried for all tasks, `[S, K, N]`; minus infinity elsewhere."""
-        arm = Arm(pretrained=False, embedding=embedding)
+    def joint_rewards(self, arm: Arm) -> np.ndarray:
+        """What one fresh controller tried for all tasks, `[S, K, N]`; minus infinity elsewhere."""
         is_open = np.ones(len(self.tables), bool)
         params = _shown(arm, _fresh(policy_for(len(self.tables)), self.keys))
         _, found = self._run(arm, self.keys, params, self.tables, is_open, self.pretraining)
@@ -105,7 +102,9 @@ class Study:
         """The search of one held-out task, of all seeds."""
         keys = _of_task(seed_keys(self.seeds, 1000), held_out)
         if arm.pretrained:
-            params = _new_tasks(self._pretrained(arm, held_out), keys)
+            is_open_before = allowed(self.table.tasks)[held_out]
+            learned = self._pretrained(arm, held_out)
+            params = _new_tasks(learned, keys, is_open_before, self._settings(arm).centre)
         else:
             params = _fresh(policy_for(len(self.tables)), keys)
         is_open = np.arange(len(self.tables)) == held_out
@@ -115,7 +114,8 @@ class Study:
 
     def _pretrained(self, arm: Arm, held_out: int) -> dict[str, Any]:
         """What a controller has learned of the other tasks, of all seeds."""
-        kind = (arm.shuffled, arm.embedding, arm.per_task, held_out)
+        settings = dataclasses.replace(self._settings(arm), old_rate=0.0, greedy=0, centre="zero")
+        kind = (arm.shuffled, arm.embedding, arm.per_task, settings, held_out)
         if kind not in self._learned:
             learner = dataclasses.replace(arm, pretrained=False)
             tables = _shuffled(self.keys, self.tables) if arm.shuffled else self.tables
@@ -125,9 +125,12 @@ class Study:
             self._learned[kind] = found[0]
         return self._learned[kind]
 
+    def _settings(self, arm: Arm) -> Settings:
+        return PLAIN if arm.plain else self.settings
+
     def _run(self, arm: Arm, keys, params, tables, is_open, batches: int):
         """One call of the program: learned parameters and trials, all seeds `[S]`."""
-        settings = self.settings
+        settings = self._settings(arm)
         old_rate = 0.0 if arm.frozen else settings.old_rate
         rates = {
             "tasks": settings.rate if arm.embedding else 0.0,
@@ -140,11 +143,20 @@ class Study:
         tables = jnp.broadcast_to(tables, (self.seeds, *self.tables.shape))
         is_open = jnp.broadcast_to(is_open, (self.seeds, len(is_open)))
         most = max(self.pretraining, self.trials // BATCH)
-        searcher = searcher_for(len(self.tables), arm.per_task, settings.updates)
-        numbers = jax.tree.map(of_each, (rates, settings.entropy_weight))
+        searcher = searcher_for(len(self.tables), arm.per_task, _static(settings))
+        greedy = settings.greedy if arm.pretrained else 0
+        given = (rates, settings.entropy_weight, settings.entropy_target, greedy)
+        numbers = jax.tree.map(of_each, given)
         starts = Start(keys, params, *numbers, tables, is_open)
         learned, found = search_all(searcher, most, jnp.int32(batches), starts)
         return learned, Found(*(np.asarray(x)[:, :batches] for x in found))
+
+
+def _static(settings: Settings) -> Settings:
+    """What of the settings the program depends on; the rest is data."""
+    target = 1.0 if math.isfinite(settings.entropy_target) else math.inf
+    numbers = {"rate": 0.0, "old_rate": 0.0, "entropy_weight": 0.0, "greedy": 0, "centre": "zero"}
+    return dataclasses.replace(settings, entropy_target=target, **numbers)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -153,11 +165,18 @@ def _fresh(policy: Policy, keys: jax.Array) -> dict[str, Any]:
     return jax.vmap(policy.init)(keys)
 
 
-@jax.jit
-def _new_tasks(params: dict[str, Any], keys: jax.Array) -> dict[str, Any]:
-    """Learned parameters with a fresh embedding in the place of every task's."""
+@functools.partial(jax.jit, static_argnums=3)
+def _new_tasks(params: dict[str, Any], keys: jax.Array, known: jax.Array, centre: Centre):
+    """Learned parameters with a fresh embedding in the place of every task's.
+
+    The mean is that of the tasks that were known: `bool [K]`.
+    """
     number = params["tasks"].shape[1]
-    return jax.vmap(lambda p, key: new_task(p, key, tasks=number, scale=INIT_SCALE))(params, keys)
+    where = jnp.asarray(known, params["tasks"].dtype)[:, None]
+    mean = (params["tasks"] * where).sum(1, keepdims=True) / where.sum()
+    learned = params | {"tasks": mean}
+    options = {"tasks": number, "centre": centre, "scale": INIT_SCALE if centre == "zero" else 0.0}
+    return jax.vmap(lambda p, key: new_task(p, key, **options))(learned, keys)
 
 
 def _shown(arm: Arm, params: dict[str, Any]) -> dict[str, Any]:
@@ -179,27 +198,3 @@ def _shuffled(keys: jax.Array, tables: jax.Array) -> jax.Array:
         return jax.vmap(jax.random.permutation)(jax.random.split(key, len(tables)), tables)
 
     return jax.vmap(one)(keys)
-
-
-def plain_searchers() -> dict[str, Searcher]:
-    """REINFORCE without a memory on the same kind of controller, with its defaults, and chance."""
-    space = text_networks.space()
-    options = {"init_scale": INIT_SCALE, "head_scale": 0.0, "skip_connection": True}
-    controller = lstm(space, hidden=HIDDEN, **options)
-    return {
-        "scratch": reinforce(controller, optax.adam(SETTINGS.rate), memory=0),
-        "scratch, reinforce with memory": reinforce(space),
-        "random": random(space),
-    }
-
-
-def static_warm_start(table: Table, seeds: int, trials: int) -> Trials:
-    """The architectures by their mean rank on the tasks that are not held out; no seed matters."""
-    ranks = np.argsort(np.argsort(-table.validation, axis=1, kind="stable"), axis=1)
-    orders = []
-    for is_open in allowed(table.tasks):
-        mean_rank = ranks[is_open].mean(0)
-        orders.append(np.argsort(mean_rank, kind="stable")[:trials])
-    positions = np.stack(orders)
-    rewards = np.take_along_axis(table.validation, positions, 1)
-    return Trials(*(np.repeat(x[:, None], seeds, 1) for x in (positions, rewards)))

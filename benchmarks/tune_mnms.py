@@ -1,12 +1,17 @@
-"""Chooses the settings of `mnms.py` on simulated tasks.
+"""Chooses the settings of `mnms.py` on simulated tasks, and shows what each of its means is worth.
 
-Eight tasks over the space of the table: landscapes of `landscapes.py`, half of whose variance all
-tasks share, at levels and spreads of their own. PPO's settings are those with which the search
-from scratch does best, so that no arm has a weak opponent; the learning rate of old weights after
-transfer is chosen then. The score is the mean reward of all trials and of the best one so far, in
-standard deviations above the task's mean. No table of trained networks is read here.
+Tables of eight tasks over the space of the real one: landscapes of `landscapes.py`, at levels and
+spreads of their own. How much of their variance tasks share is not known beforehand, so that each
+table has its own share. First the settings of PPO are chosen with which the search from scratch
+does best, so that no arm has a weak opponent; then those of the transfer. The score is the
+geometric mean, over tasks and the two goals of `mnms.py`, of the mean trials until the goal: less
+is better. `distinct` counts the different architectures of a search. Last, joint searches of all
+tasks, for `specialisation`; these tables have no noise, so that validation and test are the same.
+No table of trained networks is read here. With `--ablate`, the settings of `mnms_arms.py` are taken
+as they are, and each of the means is left out alone, for both arms.
 
     python benchmarks/tune_mnms.py --json benchmarks/results/tune_mnms.json
+    python benchmarks/tune_mnms.py --ablate --json benchmarks/results/ablate_mnms.json
 """
 
 from __future__ import annotations
@@ -14,30 +19,34 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import landscapes
+import mnms
 import mnms_search
-import mnms_study
 import numpy as np
 import text_networks
-from mnms_search import ARMS
-from mnms_study import Study
+from mnms_arms import ARMS, PLAIN, Settings
+from mnms_specialisation import specialisation
+from mnms_study import Study, Trials
 from record import make_record, write_record
 from text_networks import Table
 
-TASKS, SHARED = 8, 0.5
+TASKS, SHARES = 8, (0.5, 0.8)
 """How many simulated tasks there are, and the share of their variance that they have in common."""
-UPDATES = (2, 4)
-RATES = (0.005, 0.01, 0.02)
-ENTROPIES = (0.02, 0.05, 0.1)
-OLD_RATES = (0.0, 0.001, 0.003, 0.01)
+RATES = (0.01, 0.02)
+TARGETS = (0.45, 0.6)
+"""Entropies that are kept, as shares of the logarithm of the size of the space."""
+OLD_RATES = (0.003, 0.01)
+GREEDY = (0, 10)
+CENTRES = ("zero", "mean")
 FIRST_LANDSCAPE = 1000
 
 
-def simulated_table(number: int) -> Table:
+def simulated_table(number: int, share: float) -> Table:
     """Accuracies of simulated tasks; those of the test are the same."""
     space = text_networks.space()
     architectures = jnp.asarray(space.all_architectures())
@@ -49,7 +58,7 @@ def simulated_table(number: int) -> Table:
     keys = jax.random.split(jax.random.key(FIRST_LANDSCAPE + number), TASKS + 1)
     own = jax.jit(jax.vmap(scores))(keys)
     own = (own - own.mean(1, keepdims=True)) / own.std(1, keepdims=True)
-    mixed = SHARED**0.5 * own[0] + (1 - SHARED) ** 0.5 * own[1:]
+    mixed = share**0.5 * own[0] + (1 - share) ** 0.5 * own[1:]
     # Easy and hard tasks, of large and of small differences.
     level = jnp.linspace(-0.5, 2.0, TASKS)[:, None]
     spread = jnp.tile(jnp.array([0.3, 1.0]), TASKS // 2)[:, None]
@@ -57,60 +66,124 @@ def simulated_table(number: int) -> Table:
     return Table(tuple(f"simulated {i}" for i in range(TASKS)), table, table, {})
 
 
-def score(table: Table, trials: mnms_study.Trials) -> dict[str, float]:
-    """How good the trials were, in standard deviations of the tasks."""
+def score(table: Table, trials: Trials) -> dict[str, float]:
+    """How good the trials were; rewards in standard deviations of the tasks."""
     mean, spread = (getattr(table.validation, name)(1)[:, None, None] for name in ("mean", "std"))
-    standard = (trials.rewards - mean) / spread
-    best = np.maximum.accumulate(standard, -1)
+    counts = [mnms.trials_to(trials.rewards, goal) for goal in mnms.goals(table).values()]
+    near, top = (np.log(of.mean(1)).mean() for of in counts)
+    distinct = [len(np.unique(of)) for of in trials.positions.reshape(-1, trials.rewards.shape[-1])]
     return {
-        "score": float(standard.mean() + best.mean()) / 2,
-        "first_50": float(standard[..., :50].mean()),
-        "all": float(standard.mean()),
-        "best_so_far": float(best.mean()),
+        "score": (near + top) / 2,
+        "to_95_percent": near,
+        "to_top_1_percent": top,
+        "first_50": float(((trials.rewards - mean) / spread)[..., : mnms.FIRST].mean()),
+        "distinct": float(np.mean(distinct)),
     }
 
 
-def measure(
-    tables: list[Table], seeds: int, sizes: tuple[int, int], arm: str, **settings: Any
-) -> dict[str, Any]:
+def measure(studies: list[Study], arm: str, settings: Settings, label: str = "") -> dict[str, Any]:
     """The row of an arm with settings in the place of those of `mnms_search`."""
     rows = []
-    for table in tables:
-        study = Study(table, seeds, *sizes, mnms_search.Settings(**settings))
-        rows.append(score(table, study.run_ppo(ARMS[arm])))
+    for study in studies:
+        study.settings = settings
+        rows.append(score(study.table, study.run_ppo(ARMS[arm])))
     means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-    row = {"arm": arm, **settings, **{name: round(value, 4) for name, value in means.items()}}
-    print(row, flush=True)
+    for name in ("score", "to_95_percent", "to_top_1_percent"):
+        means[name] = math.exp(means[name])
+    row = {"arm": arm, "without": label, **dataclasses.asdict(settings)}
+    row["entropy_target"] = None if math.isinf(settings.entropy_target) else settings.entropy_target
+    row |= {name: round(value, 4) for name, value in means.items()}
+    print({name: row[name] for name in ("arm", "without", *means)}, settings, flush=True)
     return row
+
+
+def best_of(
+    studies: list[Study], arm: str, candidates: list[Settings], rows: list[dict[str, Any]]
+) -> Settings:
+    """The settings with the best score; all rows are added."""
+    found = [measure(studies, arm, settings) for settings in candidates]
+    rows += found
+    return candidates[int(np.argmin([row["score"] for row in found]))]
+
+
+def changed(settings: Settings, **grid: Any) -> list[Settings]:
+    """The settings with every combination of values."""
+    combinations = itertools.product(*grid.values())
+    return [
+        dataclasses.replace(settings, **dict(zip(grid, values, strict=True)))
+        for values in combinations
+    ]
+
+
+def tune(studies: list[Study], rows: list[dict[str, Any]], quick: bool) -> Settings:
+    """The settings that were chosen."""
+    size = math.log(text_networks.space().count())
+    only = slice(1 if quick else None)
+    targets = [round(share * size, 2) for share in TARGETS]
+    grid = changed(Settings(), rate=RATES, entropy_target=targets)
+    chosen = best_of(studies, "scratch, ppo", grid[only], rows)
+    grid = changed(chosen, centre=CENTRES, greedy=GREEDY)
+    chosen = best_of(studies, "transfer", grid[only], rows)
+    return best_of(studies, "transfer", changed(chosen, old_rate=OLD_RATES)[only], rows)
+
+
+def ablate(studies: list[Study], settings: Settings) -> list[dict[str, Any]]:
+    """Each choice undone alone, and all of them."""
+    plain = dataclasses.asdict(PLAIN)
+    parts: dict[str, tuple[str, ...]] = {
+        "nothing": (),
+        "no repeats": ("candidates",),
+        "entropy target": ("entropy_target", "entropy_weight"),
+        "ranks": ("advantage",),
+        "mean embedding": ("centre",),
+        "greedy start": ("greedy",),
+        "all": tuple(plain),
+    }
+    rows = []
+    for label, names in parts.items():
+        without = dataclasses.replace(settings, **{name: plain[name] for name in names})
+        rows.append(measure(studies, "transfer", without, label))
+        if label not in ("mean embedding", "greedy start"):
+            rows.append(measure(studies, "scratch, ppo", without, label))
+    return rows
+
+
+def joint(studies: list[Study], settings: Settings) -> dict[str, Any]:
+    """The specialisation of joint searches, by the share of their variance that tasks have."""
+    summary = {}
+    for share, study in zip(SHARES, studies, strict=False):
+        study.settings = settings
+        for key, value in specialisation(study).items():
+            if "simulated" not in key:
+                summary[f"share_{share}_{key}"] = value
+    return summary
 
 
 def main() -> None:
     """Sweeps."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--tables", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--ablate", action="store_true", help="leave each of the means out")
     parser.add_argument("--quick", action="store_true", help="one table, 2 seeds, few settings")
     parser.add_argument("--json", help="where to write the rows")
     arguments = parser.parse_args()
     quick = arguments.quick
-    tables = [simulated_table(i) for i in range(1 if quick else arguments.tables)]
     seeds = 2 if quick else arguments.seeds
     sizes = (20, 60) if quick else (mnms_search.PRETRAINING, mnms_search.TRIALS)
-    grid = itertools.product(UPDATES, RATES, ENTROPIES)
-    rows = [
-        measure(tables, seeds, sizes, "scratch, ppo", updates=u, rate=r, entropy_weight=e)
-        for u, r, e in itertools.islice(grid, 1 if quick else None)
-    ]
-    best = max(rows, key=lambda row: row["score"])
-    chosen = {name: best[name] for name in ("updates", "rate", "entropy_weight")}
-    for old_rate in OLD_RATES[: 1 if quick else None]:
-        rows.append(measure(tables, seeds, sizes, "transfer", **chosen, old_rate=old_rate))
-    best = max((row for row in rows if row["arm"] == "transfer"), key=lambda row: row["score"])
-    names = [field.name for field in dataclasses.fields(mnms_search.Settings)]
-    summary = {f"best_{name}": best[name] for name in names}
+    shares = SHARES[:1] if quick else SHARES
+    tables = [simulated_table(i, share) for i, share in enumerate(shares)]
+    studies = [Study(table, seeds, *sizes) for table in tables]
+    rows: list[dict[str, Any]] = []
+    if arguments.ablate:
+        rows, summary = ablate(studies, Settings()), {}
+    else:
+        chosen = tune(studies, rows, quick)
+        summary = {f"best_{name}": value for name, value in dataclasses.asdict(chosen).items()}
+        summary |= joint(studies, chosen)
     print(summary)
     if arguments.json:
-        record = make_record("tune_mnms", rows=rows, summary=summary, seeds=seeds)
+        name = "ablate_mnms" if arguments.ablate else "tune_mnms"
+        record = make_record(name, rows=rows, summary=summary, seeds=seeds)
         write_record(arguments.json, record)
 
 

@@ -52,7 +52,8 @@ def config(variant: str = "") -> TasksConfig:
         "algorithm; the space after Houlsby et al. 2019 (arXiv:1902.00751), at our sizes",
         expected="test accuracies 0.887 subj, 0.802 mpqa, 0.854 trec, 0.977 sms_spam, and 0.775 cr "
         "after transfer; uniform children 0.881, 0.811, 0.864, 0.980, 0.754, and a bag of words is "
-        "better on all (benchmarks/mnms_live.py, one seed)",
+        "better on all (benchmarks/mnms_live.py, one seed, by PPO that could repeat itself: "
+        "candidates=1, advantage=std, entropy_target=inf, transfer.centre=zero, transfer.greedy=0)",
         hardware="1 CPU core, shared",
         time="29 minutes for four tasks, 9 for the transfer",
         children=TextTasksConfig(

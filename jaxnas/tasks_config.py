@@ -93,38 +93,44 @@ class PPOConfig:
       hidden: units of the policy's LSTM.
       layers: of the LSTM.
       embedding: numbers of each task's embedding.
-      entropy_weight: of the policy's entropy.
+      entropy_weight: of the policy's entropy; where it follows a target, at the start.
+      entropy_target: in nats; by default 5, or less in a small space; infinity for a fixed weight.
       clip: how far a ratio may move before its gradient ends.
-      advantage: what `R - b` is divided by: `std`, `baseline` or `none`.
-      per_task: whether each task has averages of its own.
+      advantage: see there: `rank`, `std`, `baseline` or `none`.
+      per_task: whether each task has averages, ranks and a temperature of its own.
       baseline_decay: of the moving averages.
+      candidates: draws for each child, of which one that its task has not had is taken; 1 repeats.
       bank: how many of its last trials are kept of each task.
       replay: trials of each update.
       updates: of the learner, after each batch of rewards.
-      sync_every: the learner becomes the actor after so many batches.
+      sync_every: the actor is renewed after so many batches.
     """
 
-    learning_rate: float = 0.005
+    learning_rate: float = 0.01
     hidden: int = 24
     layers: int = 1
     embedding: int = 12
-    entropy_weight: float = 0.1
+    entropy_weight: float = 0.2
+    entropy_target: float | None = None
     clip: float = 0.2
-    advantage: Literal["std", "baseline", "none"] = "std"
+    advantage: Literal["rank", "std", "baseline", "none"] = "rank"
     per_task: bool = True
     baseline_decay: float = 0.9
+    candidates: int = 8
     bank: int = 500
     replay: int = 32
     updates: int = 4
     sync_every: int = 1
 
     def __post_init__(self):
-        one_of("searcher", self, "advantage", "std", "baseline", "none")
+        one_of("searcher", self, "advantage", "rank", "std", "baseline", "none")
         real("searcher", self, 0, math.inf, "learning_rate", "clip", above=True)
         real("searcher", self, 0, math.inf, "entropy_weight")
+        if self.entropy_target != math.inf:
+            real("searcher", self, 0, math.inf, "entropy_target")
         real("searcher", self, 0, 0.999999, "baseline_decay")
-        whole("searcher", self, 1, "hidden", "layers", "embedding")
-        whole("searcher", self, 1, "bank", "replay", "updates", "sync_every")
+        sizes = ("hidden", "layers", "embedding", "candidates", "bank")
+        whole("searcher", self, 1, *sizes, "replay", "updates", "sync_every")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,14 +142,20 @@ class TransferConfig:
       weights: `all` of the controller's are trained on, those that were learned before at
         `rate`; or only the new `embeddings`.
       rate: the learning rate of what was learned before.
+      centre: new embeddings are the `mean` of those of the old tasks, or drawn around `zero`.
+      greedy: so many first children of each task are the controller's most probable ones.
     """
 
     source: str = ""
     weights: Literal["all", "embeddings"] = "all"
     rate: float = 0.01
+    centre: Literal["zero", "mean"] = "mean"
+    greedy: int = 10
 
     def __post_init__(self):
         one_of("transfer", self, "weights", "all", "embeddings")
+        one_of("transfer", self, "centre", "zero", "mean")
+        whole("transfer", self, 0, "greedy")
         real("transfer", self, 0, math.inf, "rate", above=True)
 
     @property

@@ -9,13 +9,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.policies.base import Evaluation, Params, Policy, Sample
+
+Centre = Literal["zero", "mean"]
+"""What fresh embeddings of tasks lie around."""
 
 
 def with_tasks(policy: Policy, tasks: int, *, scale: float = 0.1) -> Policy:
@@ -46,17 +49,26 @@ def with_tasks(policy: Policy, tasks: int, *, scale: float = 0.1) -> Policy:
     return _make(_Config(policy, tasks, scale))
 
 
-def new_task(params: Params, key: jax.Array, *, tasks: int = 1, scale: float = 0.1) -> Params:
+def new_task(
+    params: Params,
+    key: jax.Array,
+    *,
+    tasks: int = 1,
+    scale: float = 0.1,
+    centre: Centre = "zero",
+) -> Params:
     """The parameters for tasks that were never seen: fresh embeddings, all else as it was learned.
 
     Args:
       params: of `with_tasks(policy, K)`, for any `K`.
       key: a PRNG key; it is consumed.
       tasks: how many new tasks take the place of the old ones.
-      scale: as in `with_tasks`.
+      scale: fresh embeddings are uniform in `[-scale, scale]` around the centre; 0 for the centre.
+      centre: `zero`, as in `with_tasks`; or `mean`, the mean of the embeddings of the old tasks,
+        so that a new task starts with what is good for all of them.
 
     Raises:
-      ValueError: parameters of a policy without tasks.
+      ValueError: an unknown centre, or parameters of a policy without tasks.
 
     Example:
       >>> params = new_task(params, jax.random.key(2))
@@ -65,8 +77,11 @@ def new_task(params: Params, key: jax.Array, *, tasks: int = 1, scale: float = 0
     """
     if not isinstance(params, dict) or set(params) != {"policy", "tasks"}:
         raise ValueError("these are no parameters of a policy made by 'with_tasks'.")
+    if centre not in ("zero", "mean"):
+        raise ValueError(f"'centre' is {centre!r}: give 'zero' or 'mean'.")
     width, dtype = params["tasks"].shape[-1], params["tasks"].dtype
-    return params | {"tasks": _embeddings(key, (tasks, width), scale, dtype)}
+    fresh = _embeddings(key, (tasks, width), scale, dtype)
+    return params | {"tasks": fresh + (params["tasks"].mean(0) if centre == "mean" else 0)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,6 +48,9 @@ def make_ppo(space: SearchSpace, tasks: int, config: PPOConfig, start: TransferC
         per_task=config.per_task,
         baseline_decay=config.baseline_decay,
         entropy_weight=config.entropy_weight,
+        entropy_target=config.entropy_target,
+        candidates=config.candidates,
+        greedy=start.greedy if start.source else 0,
         bank=config.bank,
         replay=config.replay,
         updates=config.updates,
@@ -74,12 +77,12 @@ def save_controller(
 
 
 def load_controller(
-    source: str, space: SearchSpace, tasks: int, config: PPOConfig, key: jax.Array
+    start: TransferConfig, space: SearchSpace, tasks: int, config: PPOConfig, key: jax.Array
 ) -> Any:
     """The parameters that a finished run's controller starts with on new tasks.
 
     Args:
-      source: the folder of the run.
+      start: names the folder of the run.
       space: of the new search.
       tasks: how many there are now; each gets a fresh embedding.
       config: of the new searcher.
@@ -88,6 +91,7 @@ def load_controller(
     Raises:
       RunError: no finished run of several tasks, or a controller of another space or size.
     """
+    source = start.source
     arrays = _read(pathlib.Path(source))
     about = json.loads(str(arrays.pop("about")))
     if about["space"] != to_json(space.to_json()):
@@ -107,7 +111,8 @@ def load_controller(
             )
         leaves.append(jax.numpy.asarray(found))
     params = jax.tree.unflatten(jax.tree.structure(like), leaves)
-    return new_task(params, key, tasks=tasks, scale=_SCALE)
+    scale = _SCALE if start.centre == "zero" else 0.0
+    return new_task(params, key, tasks=tasks, scale=scale, centre=start.centre)
 
 
 def _read(folder: pathlib.Path) -> dict[str, np.ndarray]:

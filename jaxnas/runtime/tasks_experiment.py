@@ -85,11 +85,11 @@ class TasksExperiment:
     @functools.cached_property
     def learned(self) -> Any:
         """What the searcher goes out from; `None` for nothing."""
-        source = self.config.transfer.source
-        if not source:
+        start = self.config.transfer
+        if not start.source:
             return None
         tasks, space = len(self.dataset.names), self.parts.model.space
-        return load_controller(source, space, tasks, self.config.searcher, self.key("transfer"))
+        return load_controller(start, space, tasks, self.config.searcher, self.key("transfer"))
 
     def key(self, stream: str) -> jax.Array:
         """The PRNG key of one part of the experiment."""

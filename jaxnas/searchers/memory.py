@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import ndtri
 
+from jaxnas.searchers.ranks import normal_scores
 from jaxnas.spaces import SearchSpace
 
 
@@ -49,7 +49,7 @@ def remember(memory: Memory, architectures: Any, rewards: jax.Array) -> Memory:
     return Memory(
         memory.architectures.at[places].set(new),
         memory.rewards.at[places].set(rewards[-size:]),
-        memory.hashes.at[places].set(_hash(new)),
+        memory.hashes.at[places].set(hash_architectures(new)),
         memory.stored + len(architectures),
     )
 
@@ -64,17 +64,10 @@ def recall(memory: Memory, key: jax.Array, num: int) -> tuple[jax.Array, jax.Arr
     return memory.architectures[places], memory.rewards[places]
 
 
-def normal_scores(memory: Memory, rewards: jax.Array) -> jax.Array:
-    """The normal scores of rewards `[N]` among those remembered: 0 for the median one.
-
-    The rank of a reward among `M`, as a quantile of the normal distribution; equal rewards share
-    the middle of their ranks. No reward is far out, and no monotone map of rewards matters.
-    """
+def scores_among(memory: Memory, rewards: jax.Array) -> jax.Array:
+    """The normal scores of rewards `[N]` among those remembered."""
     filled = jnp.arange(len(memory.rewards)) < memory.stored
-    below = jnp.sum(filled & (memory.rewards < rewards[:, None]), axis=-1)
-    up_to = jnp.sum(filled & (memory.rewards <= rewards[:, None]), axis=-1)
-    count = jnp.maximum(jnp.sum(filled), 1)
-    return ndtri(jnp.clip((below + up_to) / (2 * count), 0.5 / count, 1 - 0.5 / count))
+    return normal_scores(rewards, memory.rewards, filled)
 
 
 def new_ones_first(memory: Memory, architectures: jax.Array, num: int) -> jax.Array:
@@ -82,7 +75,7 @@ def new_ones_first(memory: Memory, architectures: jax.Array, num: int) -> jax.Ar
 
     An architecture that stands twice among them counts as new once.
     """
-    hashes = _hash(architectures)
+    hashes = hash_architectures(architectures)
     filled = jnp.arange(len(memory.hashes)) < memory.stored
     known = jnp.any((hashes[:, None] == memory.hashes) & filled, axis=-1)
     earlier = jnp.tril(jnp.ones((len(hashes),) * 2, bool), -1)
@@ -91,8 +84,11 @@ def new_ones_first(memory: Memory, architectures: jax.Array, num: int) -> jax.Ar
     return architectures[order[:num]]
 
 
-def _hash(architectures: Any) -> jax.Array:
-    """`uint32 [N]`, by multiplication and rotation step after step (FNV-like)."""
+def hash_architectures(architectures: Any) -> jax.Array:
+    """Hashes `uint32 [N]` of architectures `int32 [N, T]`.
+
+    By multiplication and rotation, step after step (FNV-like).
+    """
     values = jnp.asarray(architectures, jnp.int32).astype(jnp.uint32) + np.uint32(1)
 
     def step(hashes, value):

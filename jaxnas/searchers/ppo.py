@@ -11,9 +11,9 @@ paper leaves sizes open; our reading: one ratio for each decision, clipped at 0.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from typing import Any, Literal
+import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,36 +22,14 @@ import optax
 from jaxnas.policies import Policy, lstm
 from jaxnas.policies.tasks import check_tasks, with_tasks
 from jaxnas.searchers.base import Metrics, Searcher
+from jaxnas.searchers.ppo_config import PPOConfig, Ratio
 from jaxnas.searchers.ppo_state import PPOSettings, PPOState
-from jaxnas.searchers.replay_bank import (
-    Scale,
-    advantages,
-    draw,
-    follow,
-    new_bank,
-    new_rewards,
-    store,
-)
+from jaxnas.searchers.ppo_updates import log_probs_of, train
+from jaxnas.searchers.proposals import propose
+from jaxnas.searchers.replay import default_entropy
+from jaxnas.searchers.replay_bank import Scale, follow, new_bank, new_rewards, store
 from jaxnas.searchers.rewards import keep_if, new_record, observe
 from jaxnas.spaces import SearchSpace
-
-Ratio = Literal["actor", "behavior"]
-"""What the learner's probabilities are divided by."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Config:
-    policy: Policy
-    tasks: int
-    optimizer: optax.GradientTransformation
-    numbers: tuple[float, float, float]
-    advantage: Scale
-    per_task: bool
-    ratio: Ratio
-    bank: int
-    replay: int
-    updates: int
-    sync_every: int
 
 
 def ppo(
@@ -60,15 +38,18 @@ def ppo(
     optimizer: optax.GradientTransformation | None = None,
     *,
     clip: float = 0.2,
-    advantage: Scale = "std",
+    advantage: Scale = "rank",
     per_task: bool = True,
     baseline_decay: float = 0.9,
-    entropy_weight: float = 0.05,
+    entropy_weight: float = 0.2,
+    entropy_target: float | None = None,
     ratio: Ratio = "actor",
+    candidates: int = 8,
+    greedy: int = 0,
     bank: int = 500,
     replay: int = 32,
     updates: int = 4,
-    sync_every: int = 4,
+    sync_every: int = 1,
 ) -> Searcher:
     """Makes a searcher that trains a policy by off-policy PPO, for several tasks at once.
 
@@ -80,21 +61,41 @@ def ppo(
         -mean(sum over decisions of min(r A, clip(r, 1 - clip, 1 + clip) A)) - entropy_weight * H
 
     with `r` the learner's probability of an action over the actor's (or over that of the policy
-    that sampled it), and `A` the advantage of the reward for its own task.
+    that sampled it), and `A` the advantage of the reward for its own task. With an
+    `entropy_target` there is no bonus; instead `A` is
+
+        score - temperature * log p - mean over the drawn trials of the task
+
+    with `score` what `advantage` says, `p` the learner's probability of the architecture, and a
+    temperature for each task that starts at `entropy_weight` and keeps the task's entropy near the
+    target.
+
+    An evaluation is taken to hold for good: `ask` proposes nothing that the bank of its task holds,
+    nor twice at once, while the space has anything else (see `jaxnas/searchers/proposals.py`).
+
+    `clip=0.2, advantage="baseline", entropy_target=math.inf, candidates=1` is the paper's.
 
     Args:
       space_or_policy: a policy made by `jaxnas.policies.with_tasks(..., tasks)`, or a space, whose
         policy is then `with_tasks(lstm(space, hidden=32, context_size=16, init_scale=0.3,
         head_scale=0.0, skip_connection=True), tasks)`.
       tasks: `K`.
-      optimizer: any Optax optimiser of the policy's parameters; `optax.adam(0.005)` by default.
+      optimizer: any Optax optimiser of the policy's parameters; `optax.adam(0.01)` by default.
       clip: how far a ratio may move before its gradient ends.
-      advantage: what `R - b` is divided by: the moving standard deviation `std`, the `baseline`
-        itself (the paper's; rewards must be positive), or `none`.
-      per_task: whether each task has averages of its own; without, all share theirs.
+      advantage: the normal score of the reward's `rank` among those of its task in the bank; or
+        `R - b` divided by the moving standard deviation `std`, by the `baseline` itself (the
+        paper's; rewards must be positive), or by nothing, `none`.
+      per_task: whether each task has averages, ranks and a temperature of its own; without, all
+        share theirs.
       baseline_decay: the weight of the old averages, in [0, 1).
-      entropy_weight: of the policy's entropy.
+      entropy_weight: of the policy's entropy; with a target, the temperature at the start.
+      entropy_target: in nats. By default 5 (some 150 architectures), or 0.6 times the logarithm of
+        the size of a smaller space. `math.inf` for a bonus of fixed weight.
       ratio: `actor`, or `behavior` for the policy that sampled the trial.
+      candidates: draws from the policy for each row that `ask` is to fill; 1 for draws that may
+        repeat what was evaluated.
+      greedy: so many first trials of each task are the most probable of all candidates: a start
+        with what was good elsewhere, for a policy that has learned other tasks.
       bank: how many of its last trials are kept of each task.
       replay: trials of each update.
       updates: of the learner, after each batch of rewards.
@@ -110,34 +111,26 @@ def ppo(
       >>> state, architectures = searcher.ask(state, 4, which)
       >>> state, metrics = searcher.tell(state, architectures, rewards, which)
     """
-    _check(clip, baseline_decay, entropy_weight, advantage, ratio)
-    for name, value in (
-        ("tasks", tasks),
-        ("bank", bank),
-        ("replay", replay),
-        ("updates", updates),
-        ("sync_every", sync_every),
-    ):
-        if value < 1:
-            raise ValueError(f"{name!r} is {value}; it must be >= 1.")
     policy = _default_policy(space_or_policy, tasks)
     optimizer = _default_optimizer() if optimizer is None else optimizer
-    numbers = (float(clip), float(baseline_decay), float(entropy_weight))
-    sizes = (bank, replay, updates, sync_every)
-    return _make(_Config(policy, tasks, optimizer, numbers, advantage, per_task, ratio, *sizes))
-
-
-def _check(clip, baseline_decay, entropy_weight, advantage, ratio) -> None:
-    if not clip > 0:
-        raise ValueError(f"'clip' is {clip}; it must be > 0.")
-    if not 0 <= baseline_decay < 1:
-        raise ValueError(f"'baseline_decay' is {baseline_decay}; it must be in [0, 1).")
-    if not entropy_weight >= 0:
-        raise ValueError(f"'entropy_weight' is {entropy_weight}; it must be >= 0.")
-    if advantage not in ("std", "baseline", "none"):
-        raise ValueError(f"'advantage' is {advantage!r}: give 'std', 'baseline' or 'none'.")
-    if ratio not in ("actor", "behavior"):
-        raise ValueError(f"'ratio' is {ratio!r}: give 'actor' or 'behavior'.")
+    target = default_entropy(policy.space) if entropy_target is None else entropy_target
+    return _make(
+        PPOConfig(
+            policy=policy,
+            tasks=tasks,
+            optimizer=optimizer,
+            numbers=tuple(map(float, (clip, baseline_decay, entropy_weight, target, greedy))),
+            advantage=advantage,
+            per_task=per_task,
+            ratio=ratio,
+            candidates=candidates,
+            bank=bank,
+            replay=replay,
+            updates=updates,
+            sync_every=sync_every,
+            follows_entropy=math.isfinite(target),
+        )
+    )
 
 
 def _default_policy(given: SearchSpace | Policy, tasks: int) -> Policy:
@@ -149,11 +142,11 @@ def _default_policy(given: SearchSpace | Policy, tasks: int) -> Policy:
 
 @functools.cache
 def _default_optimizer() -> optax.GradientTransformation:
-    return optax.adam(0.005)
+    return optax.adam(0.01)
 
 
 @functools.lru_cache(maxsize=64)
-def _make(config: _Config) -> Searcher:
+def _make(config: PPOConfig) -> Searcher:
     return Searcher(
         config.policy.space,
         functools.partial(_init, config),
@@ -163,7 +156,7 @@ def _make(config: _Config) -> Searcher:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _init(config: _Config, key: jax.Array) -> PPOState:
+def _init(config: PPOConfig, key: jax.Array) -> PPOState:
     key, policy_key = jax.random.split(key)
     params = config.policy.init(policy_key)
     dtype = jnp.result_type(float)
@@ -178,11 +171,12 @@ def _init(config: _Config, key: jax.Array) -> PPOState:
         best_architecture=jnp.full((config.tasks, config.policy.space.max_length), -1, jnp.int32),
         tells=jnp.int32(0),
         settings=PPOSettings(*(jnp.asarray(x, dtype) for x in config.numbers)),
+        temperature=jnp.full((config.tasks,), config.numbers[2], dtype),
         record=new_record(config.policy.space),
     )
 
 
-def _tasks(config: _Config, context: Any, num: int) -> jax.Array:
+def _tasks(config: PPOConfig, context: Any, num: int) -> jax.Array:
     """The task of each of `num` rows; all 0 where there is one only."""
     if context is None and config.tasks == 1:
         return jnp.zeros((num,), jnp.int32)
@@ -191,38 +185,43 @@ def _tasks(config: _Config, context: Any, num: int) -> jax.Array:
 
 
 def _ask(
-    config: _Config, state: PPOState, num: int, context: Any = None
+    config: PPOConfig, state: PPOState, num: int, context: Any = None
 ) -> tuple[PPOState, jax.Array]:
     return _ask_tasks(config, num, state, _tasks(config, context, num))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _ask_tasks(config: _Config, num: int, state: PPOState, tasks: jax.Array):
+def _ask_tasks(config: PPOConfig, num: int, state: PPOState, tasks: jax.Array):
     key, sample_key = jax.random.split(state.key)
-    sample = config.policy.sample(state.actor, sample_key, num, tasks)
-    return state._replace(key=key), sample.architectures
+    if config.candidates == 1:
+        drawn = config.policy.sample(state.actor, sample_key, num, tasks).architectures
+    else:
+        greedy = state.bank.stored[tasks] < state.settings.greedy
+        sizes = (tasks, config.candidates, greedy)
+        drawn = propose(config.policy, state.actor, state.bank, sample_key, *sizes)
+    return state._replace(key=key), drawn
 
 
 def _tell(
-    config: _Config, state: PPOState, architectures: Any, rewards: Any, context: Any = None
+    config: PPOConfig, state: PPOState, architectures: Any, rewards: Any, context: Any = None
 ) -> tuple[PPOState, Metrics]:
     tasks = _tasks(config, context, len(architectures))
     return _tell_tasks(config, state, architectures, rewards, tasks)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _tell_tasks(config: _Config, state: PPOState, architectures, rewards, tasks):
+def _tell_tasks(config: PPOConfig, state: PPOState, architectures, rewards, tasks):
     record, seen, metrics = observe(state.record, architectures, rewards)
     architectures = jnp.asarray(architectures, jnp.int32)
     rows = tasks if config.per_task else jnp.zeros_like(tasks)
-    log_probs = _log_probs(config, state.actor, architectures, tasks)[0]
+    log_probs = log_probs_of(config, state.actor, architectures, tasks)[0]
     new = state._replace(
         bank=store(state.bank, tasks, architectures, seen.rewards, log_probs),
         averages=follow(state.averages, rows, seen.rewards, state.settings.baseline_decay),
         tells=state.tells + 1,
     )
     new = _keep_best(new, tasks, architectures, rewards)
-    new, update_metrics = _train(config, new)
+    new, update_metrics = train(config, new)
     synced = new.tells % config.sync_every == 0
     new = new._replace(actor=keep_if(synced, new.learner, new.actor))
     state = keep_if(seen.any_finite, new, state)._replace(record=record)
@@ -241,56 +240,3 @@ def _keep_best(state: PPOState, tasks, architectures, rewards) -> PPOState:
     return state._replace(
         best_reward=jnp.maximum(highest, state.best_reward), best_architecture=best
     )
-
-
-def _log_probs(config: _Config, params, architectures, tasks) -> tuple[jax.Array, jax.Array]:
-    """The log-probability of each action `[N, T]`, 0 after the end, and the entropies `[N]`."""
-    evaluation = config.policy.evaluate(params, architectures, tasks)
-    actions = jnp.maximum(architectures, 0)[..., None]
-    taken = jnp.take_along_axis(evaluation.probabilities, actions, -1)[..., 0]
-    there = architectures >= 0
-    tiny = jnp.finfo(taken.dtype).tiny
-    log_probs = jnp.log(jnp.maximum(jnp.where(there, taken, 1.0), tiny))
-    return log_probs, evaluation.entropy
-
-
-def _train(config: _Config, state: PPOState) -> tuple[PPOState, Metrics]:
-    key, update_key = jax.random.split(state.key)
-
-    def update(state: PPOState, key: jax.Array) -> tuple[PPOState, Metrics]:
-        return _update(config, state, key)
-
-    keys = jax.random.split(update_key, config.updates)
-    state, metrics = jax.lax.scan(update, state._replace(key=key), keys)
-    return state, jax.tree.map(lambda x: x[-1], metrics)
-
-
-def _update(config: _Config, state: PPOState, key: jax.Array) -> tuple[PPOState, Metrics]:
-    """One update of the learner."""
-    tasks, architectures, rewards, behavior = draw(state.bank, key, config.replay)
-    rows = tasks if config.per_task else jnp.zeros_like(tasks)
-    advantage = advantages(state.averages, rows, rewards, config.advantage)[:, None]
-    old = behavior
-    if config.ratio == "actor":
-        old = _log_probs(config, state.actor, architectures, tasks)[0]
-    clip = state.settings.clip
-
-    def loss(params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        log_probs, entropy = _log_probs(config, params, architectures, tasks)
-        ratio = jnp.exp(log_probs - old)
-        clipped = jnp.clip(ratio, 1 - clip, 1 + clip)
-        gain = jnp.minimum(ratio * advantage, clipped * advantage)
-        gain = jnp.where(architectures >= 0, gain, 0.0).sum(-1).mean()
-        bonus = state.settings.entropy_weight * entropy.mean()
-        return -gain - bonus, (entropy.mean(), (clipped != ratio).mean(dtype=ratio.dtype))
-
-    gradient, (entropy, clipped) = jax.grad(loss, has_aux=True)(state.learner)
-    changes, optimizer = config.optimizer.update(gradient, state.optimizer, state.learner)
-    learner = optax.apply_updates(state.learner, changes)
-    metrics = {
-        "entropy": entropy,
-        "clipped_fraction": clipped,
-        "advantage_std": jnp.std(advantage),
-        "gradient_norm": optax.tree.norm(gradient),
-    }
-    return state._replace(learner=learner, optimizer=optimizer), metrics

@@ -16,6 +16,8 @@ class PPOSettings(NamedTuple):
     clip: jax.Array
     baseline_decay: jax.Array
     entropy_weight: jax.Array
+    entropy_target: jax.Array
+    greedy: jax.Array
 
 
 class PPOState(NamedTuple):
@@ -31,6 +33,7 @@ class PPOState(NamedTuple):
       best_reward: `[K]`, of each task; minus infinity for a task without rewards.
       best_architecture: `int32 [K, T]`; -1 for a task without rewards.
       tells: `int32 []`, after how many batches the learner was trained.
+      temperature: `[K]`, of each task, where the entropy is kept near a target.
       settings: the numbers that `ppo` was made with.
       record: the rewards seen, of all tasks together.
     """
@@ -44,5 +47,6 @@ class PPOState(NamedTuple):
     best_reward: jax.Array
     best_architecture: jax.Array
     tells: jax.Array
+    temperature: jax.Array
     settings: PPOSettings
     record: RewardRecord

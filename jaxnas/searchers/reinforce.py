@@ -8,9 +8,7 @@ of the replay stand in `jaxnas/searchers/replay.py`.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import math
 from typing import Any
 
 import jax
@@ -22,27 +20,19 @@ from jaxnas.searchers.base import Metrics, Searcher
 from jaxnas.searchers.checks import check_memory, check_numbers
 from jaxnas.searchers.memory import new_memory, new_ones_first, remember
 from jaxnas.searchers.reinforce_state import ReinforceSettings, ReinforceState
-from jaxnas.searchers.replay import replay_updates
+from jaxnas.searchers.reinforce_updates import (
+    ReinforceConfig,
+    advantages_of,
+    update,
+    with_entropy,
+)
+from jaxnas.searchers.replay import default_entropy, replay_updates
 from jaxnas.searchers.rewards import keep_if, new_record, observe
-from jaxnas.searchers.skip_penalty import skip_penalty, skip_steps
+from jaxnas.searchers.skip_penalty import skip_steps
 from jaxnas.spaces import SearchSpace
 
 _CANDIDATES = 4
 """How many architectures `ask` draws for each that it returns, to find new ones."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Config:
-    policy: Policy
-    optimizer: optax.GradientTransformation
-    settings: tuple[float, ...]
-    normalize_advantage: bool
-    memory: int
-    replay: int
-    replay_updates: int
-    baseline_start: float | None
-    entropy_in_reward: bool
-    has_skip_penalty: bool
 
 
 def reinforce(
@@ -129,14 +119,14 @@ def reinforce(
         skip_steps(policy.space)
     optimizer = _default_optimizer() if optimizer is None else optimizer
     if entropy_target is None:
-        entropy_target = min(5.0, 0.6 * math.log(policy.space.count()))
+        entropy_target = default_entropy(policy.space)
     penalty = (skip_weight, skip_target)
     settings = (baseline_decay, entropy_weight, entropy_target, reward_scale, *penalty)
     numbers = tuple(float(x) for x in settings)
     sizes = (memory, replay, replay_updates)
     start = None if baseline_start is None else float(baseline_start)
     options = (start, entropy_in_reward, skip_weight > 0)
-    return _make(_Config(policy, optimizer, numbers, normalize_advantage, *sizes, *options))
+    return _make(ReinforceConfig(policy, optimizer, numbers, normalize_advantage, *sizes, *options))
 
 
 def _default_policy(given: SearchSpace | Policy) -> Policy:
@@ -151,7 +141,7 @@ def _default_optimizer() -> optax.GradientTransformation:
 
 
 @functools.lru_cache(maxsize=64)
-def _make(config: _Config) -> Searcher:
+def _make(config: ReinforceConfig) -> Searcher:
     return Searcher(
         config.policy.space,
         functools.partial(_init, config),
@@ -161,7 +151,7 @@ def _make(config: _Config) -> Searcher:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _init(config: _Config, key: jax.Array) -> ReinforceState:
+def _init(config: ReinforceConfig, key: jax.Array) -> ReinforceState:
     key, policy_key = jax.random.split(key)
     params = config.policy.init(policy_key)
     record = new_record(config.policy.space)
@@ -183,7 +173,7 @@ def _init(config: _Config, key: jax.Array) -> ReinforceState:
 
 @functools.partial(jax.jit, static_argnums=(0, 2))
 def _ask(
-    config: _Config, state: ReinforceState, num: int, context: Any = None
+    config: ReinforceConfig, state: ReinforceState, num: int, context: Any = None
 ) -> tuple[ReinforceState, jax.Array]:
     key, sample_key = jax.random.split(state.key)
     # With a context each architecture belongs to its row, so that none can stand in for another.
@@ -197,12 +187,16 @@ def _ask(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _tell(
-    config: _Config, state: ReinforceState, architectures: Any, rewards: Any, context: Any = None
+    config: ReinforceConfig,
+    state: ReinforceState,
+    architectures: Any,
+    rewards: Any,
+    context: Any = None,
 ) -> tuple[ReinforceState, Metrics]:
     record, seen, metrics = observe(state.record, architectures, rewards)
     architectures = jnp.asarray(architectures, jnp.int32)
-    shaped = _with_entropy(config, state, architectures, seen.rewards, context)
-    advantages, baseline, variance = _advantages(config, state, shaped)
+    shaped = with_entropy(config, state, architectures, seen.rewards, context)
+    advantages, baseline, variance = advantages_of(config, state, shaped)
     new = state._replace(baseline=baseline, variance=variance, updates=state.updates + 1)
     if config.memory and context is None:
         new = new._replace(memory=remember(state.memory, architectures, seen.rewards))
@@ -211,61 +205,6 @@ def _tell(
             config.policy, config.optimizer, new, architectures, seen.rewards, *sizes
         )
     else:
-        new, update_metrics = _update(config, new, architectures, advantages, context)
+        new, update_metrics = update(config, new, architectures, advantages, context)
     state = keep_if(seen.any_finite, new, state)._replace(record=record)
     return state, metrics | {"baseline": state.baseline} | update_metrics
-
-
-def _with_entropy(config: _Config, state: ReinforceState, architectures, rewards, context):
-    """The rewards `[N]`, with the entropies of the walks where they count as reward."""
-    if not config.entropy_in_reward:
-        return rewards
-    entropy = config.policy.evaluate(state.policy, architectures, context).entropy
-    return rewards + state.settings.entropy_weight * entropy
-
-
-def _advantages(config: _Config, state: ReinforceState, rewards: jax.Array):
-    """The advantages `[N]`, and the baseline and the variance after this batch."""
-    first = state.updates == 0
-    mean = rewards.mean()
-    start = mean if config.baseline_start is None else config.baseline_start
-    baseline = jnp.where(first, start, state.baseline)
-    centred = rewards - baseline
-    spread = jnp.mean(centred**2)
-    decay = state.settings.baseline_decay
-    variance = jnp.where(first, spread, decay * state.variance + (1 - decay) * spread)
-    advantages = state.settings.reward_scale * centred
-    if config.normalize_advantage:
-        # The second term: rewards that are equal but for rounding have no advantage.
-        advantages = advantages / (jnp.sqrt(variance) + 1e-6 * jnp.abs(baseline) + 1e-30)
-    return advantages, decay * baseline + (1 - decay) * mean, variance
-
-
-def _update(config: _Config, state: ReinforceState, architectures, advantages, context):
-    """One update by the new batch alone."""
-    gradient_fn = jax.grad(functools.partial(_loss, config), has_aux=True)
-    gradient, entropy = gradient_fn(
-        state.policy, architectures, advantages, state.settings, context
-    )
-    updates, optimizer = config.optimizer.update(gradient, state.optimizer, state.policy)
-    policy = optax.apply_updates(state.policy, updates)
-    metrics = {
-        "entropy": entropy,
-        "advantage_std": jnp.std(advantages),
-        "gradient_norm": optax.tree.norm(gradient),
-    }
-    return state._replace(policy=policy, optimizer=optimizer), metrics
-
-
-def _loss(config: _Config, params, architectures, advantages, settings, context):
-    """The loss whose gradient is REINFORCE's, and the mean entropy of the policy."""
-    evaluation = config.policy.evaluate(params, architectures, context)
-    entropy = evaluation.entropy.mean()
-    gain = jnp.mean(advantages * evaluation.log_prob)
-    if not config.entropy_in_reward:
-        gain += settings.entropy_weight * jnp.minimum(entropy, settings.entropy_target)
-    if config.has_skip_penalty:
-        space, probabilities = config.policy.space, evaluation.probabilities
-        penalty = skip_penalty(space, probabilities, settings.skip_target)
-        gain -= settings.skip_weight * penalty.mean()
-    return -gain, entropy

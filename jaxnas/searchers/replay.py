@@ -17,19 +17,27 @@ keeps an entropy. Ranks in place of rewards are from evolution strategies (Wiers
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 import optax
 
 from jaxnas.policies import Policy
 from jaxnas.searchers.base import Metrics
-from jaxnas.searchers.memory import normal_scores, recall
+from jaxnas.searchers.memory import recall, scores_among
 from jaxnas.searchers.reinforce_state import ReinforceState
+from jaxnas.spaces import SearchSpace
 
 _TEMPERATURE_RATE = 0.02
 """How fast the logarithm of the temperature follows a missing or surplus nat of entropy."""
 _TEMPERATURES = (0.03, 1.0)
 """The lowest and the highest temperature, in standard deviations of the rewards."""
+
+
+def default_entropy(space: SearchSpace) -> float:
+    """The entropy that is kept, in nats: 5 (some 150 architectures), or less in a small space."""
+    return min(5.0, 0.6 * math.log(space.count()))
 
 
 def replay_updates(
@@ -52,11 +60,11 @@ def replay_updates(
       num: how many others to draw from the memory for each update.
       updates: how many updates to make.
     """
-    scores = normal_scores(state.memory, rewards)
+    scores = scores_among(state.memory, rewards)
 
     def update(state: ReinforceState, key: jax.Array) -> tuple[ReinforceState, Metrics]:
         others, their_rewards = recall(state.memory, key, num)
-        their_scores = normal_scores(state.memory, their_rewards)
+        their_scores = scores_among(state.memory, their_rewards)
         everyone = jnp.concatenate([architectures, others])
         together = state.settings.reward_scale * jnp.concatenate([scores, their_scores])
         return _update(policy, optimizer, state, everyone, together, len(architectures))
@@ -82,7 +90,7 @@ def _update(policy: Policy, optimizer, state: ReinforceState, architectures, sco
     state = state._replace(
         policy=optax.apply_updates(state.policy, updates),
         optimizer=optimizer_state,
-        temperature=_follow(state, entropy),
+        temperature=follow_temperature(state.temperature, state.settings.entropy_target, entropy),
     )
     return state, {
         "entropy": entropy,
@@ -92,9 +100,8 @@ def _update(policy: Policy, optimizer, state: ReinforceState, architectures, sco
     }
 
 
-def _follow(state: ReinforceState, entropy: jax.Array) -> jax.Array:
-    """The temperature after an update: higher where entropy is missing."""
-    target = state.settings.entropy_target
+def follow_temperature(temperature: jax.Array, target: jax.Array, entropy: jax.Array) -> jax.Array:
+    """The temperature after an update, of any shape: higher where entropy is missing."""
     factor = jnp.exp(_TEMPERATURE_RATE * (target - entropy))
-    followed = jnp.clip(state.temperature * factor, *_TEMPERATURES)
-    return jnp.where(jnp.isfinite(target), followed, state.temperature)
+    followed = jnp.clip(temperature * factor, *_TEMPERATURES)
+    return jnp.where(jnp.isfinite(target), followed, temperature)

@@ -11,10 +11,11 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxnas.searchers.ranks import normal_scores
 from jaxnas.spaces import SearchSpace
 
-Scale = Literal["std", "baseline", "none"]
-"""What advantages are divided by."""
+Scale = Literal["rank", "std", "baseline", "none"]
+"""What advantages are divided by, or the rank of the reward in place of its value."""
 
 _LEAST_BASELINE = 0.05
 
@@ -148,3 +149,13 @@ def advantages(
     # The second term: rewards that are equal but for rounding have no advantage.
     spread = jnp.sqrt(averages.variance[tasks]) + 1e-6 * jnp.abs(baseline) + 1e-30
     return (rewards - baseline) / spread
+
+
+def rank_scores(
+    bank: ReplayBank, tasks: jax.Array, rewards: jax.Array, per_task: bool = True
+) -> jax.Array:
+    """The normal scores `[N]` of trials of the bank, among those of their own task or of all."""
+    filled = jnp.arange(bank.rewards.shape[1]) < bank.stored[:, None]
+    if per_task:
+        return normal_scores(rewards, bank.rewards[tasks], filled[tasks])
+    return normal_scores(rewards, bank.rewards.reshape(-1), filled.reshape(-1))

@@ -38,7 +38,7 @@ def test_tasks_that_leak_are_never_pretrained_on():
 
 
 def test_the_static_order_is_by_mean_rank_on_the_other_tasks():
-    trials = script("mnms_study").static_warm_start(small_table(), seeds=2, trials=3)
+    trials = script("mnms_baselines").static_warm_start(small_table(), seeds=2, trials=3)
     # MR and SST-2 follow TREC alone; TREC follows both: ranks (3, 3), (2, 2), (1, 0), (0, 1).
     assert trials.positions[:, 0].tolist() == [[0, 1, 2], [0, 1, 2], [2, 3, 1]]
     np.testing.assert_allclose(trials.rewards[2, 1], [0.2, 0.1, 0.3])
@@ -71,3 +71,23 @@ def test_the_summary_compares_transfer_with_every_arm():
     np.testing.assert_allclose(
         script("mnms").top_ten_test(table, trials)[0], [0.75, (1.0 + 0.1) / 2 - 0.05]
     )
+
+
+def test_the_shared_network_of_the_same_trials_by_hand():
+    none = -np.inf
+    # Network 1 is tried on both tasks, 0 and 3 on one; then 2 and 3 on both.
+    seen = np.array([[[0.9, 0.5, none, none], [none, 0.6, none, 0.9]]] * 2)
+    seen[1] = [[none, none, 0.4, 0.5], [none, 0.9, 0.6, 0.4]]
+    module = script("mnms_specialisation")
+    shared = module.shared_of(seen)
+    assert shared.tolist() == [1, 2]
+    table = small_table()._replace(tasks=("mr", "trec"), test=np.arange(8.0).reshape(2, 4) ** 2)
+    gains = module.gains(table, seen.argmax(-1), shared)
+    np.testing.assert_allclose(gains, [[0 - 1, 49 - 25], [9 - 4, 25 - 36]])
+
+
+def test_a_random_order_repeats_nothing():
+    trials = script("mnms_baselines").random_order(small_table(), seeds=2, trials=4)
+    assert (np.sort(trials.positions, -1) == np.arange(4)).all()
+    rewards = np.take_along_axis(small_table().validation[:, None], trials.positions, 2)
+    np.testing.assert_array_equal(trials.rewards, rewards)

@@ -36,6 +36,11 @@ def test_a_new_task_keeps_all_but_the_embeddings():
     assert fresh["tasks"].shape == (1, 3)
     assert float(jnp.abs(fresh["tasks"]).max()) <= 0.1
     jax.tree.map(np.testing.assert_array_equal, fresh["policy"], params["policy"])
+    at_mean = new_task(params, jax.random.key(9), tasks=2, scale=0.0, centre="mean")
+    expected = [np.asarray(params["tasks"]).mean(0)] * 2
+    np.testing.assert_allclose(at_mean["tasks"], expected, rtol=1e-6)
+    with pytest.raises(ValueError, match="'centre' is 'median'"):
+        new_task(params, jax.random.key(9), centre="median")
     with pytest.raises(ValueError, match="made by 'with_tasks'"):
         new_task(params["policy"], jax.random.key(9))
 

@@ -71,7 +71,7 @@ def test_rewards_and_architectures_come_back_together():
 
 def test_normal_scores_by_hand():
     kept = remember(new_memory(8), ALL[:4], [10.0, 30.0, 20.0, 20.0])
-    scores = memory.normal_scores(kept, jnp.array([10.0, 20.0, 30.0, 40.0, -5.0]))
+    scores = memory.scores_among(kept, jnp.array([10.0, 20.0, 30.0, 40.0, -5.0]))
     # The middles of the ranks are 1/8, 4/8 and 7/8; what lies outside counts as the outermost.
     expected = norm.ppf([1 / 8, 4 / 8, 7 / 8, 7 / 8, 1 / 8])
     np.testing.assert_allclose(scores, expected, atol=1e-6)

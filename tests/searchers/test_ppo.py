@@ -1,15 +1,26 @@
 """PPO: its banks, its averages, its gradient, and that it tells tasks apart."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from scipy.stats import norm
 from small_spaces import loop_space
 
 from jaxnas.policies import lstm, new_task, with_tasks
 from jaxnas.searchers import ppo, transfer, transfer_optimizer
-from jaxnas.searchers.replay_bank import advantages, draw, follow, new_bank, new_rewards, store
+from jaxnas.searchers.replay_bank import (
+    advantages,
+    draw,
+    follow,
+    new_bank,
+    new_rewards,
+    rank_scores,
+    store,
+)
 from jaxnas.spaces import chain
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -79,12 +90,56 @@ def test_averages_follow_each_task():
         assert of["std"] == pytest.approx((3 - baseline) / variance**0.5, rel=1e-3)
 
 
+def ranked(rewards, others):
+    """The normal scores of rewards among others, one by one."""
+    quantiles = [(others < r).mean() / 2 + (others <= r).mean() / 2 for r in rewards]
+    return norm.ppf(np.clip(quantiles, 0.5 / len(others), 1 - 0.5 / len(others)))
+
+
+def test_ranks_are_among_the_trials_of_the_task():
+    bank = new_bank(SPACE, 2, 4)
+    rewards = {0: np.array([0.3, 0.1, 0.3]), 1: np.array([5.0, 9.0, 7.0, 8.0])}
+    for task, mine in rewards.items():
+        rows, nothing = jnp.full(len(mine), task), np.zeros((len(mine), 2))
+        bank = store(bank, rows, nothing, mine, nothing)
+    for task, mine in rewards.items():
+        found = rank_scores(bank, jnp.full(len(mine), task), jnp.asarray(mine))
+        np.testing.assert_allclose(found, ranked(mine, mine), rtol=1e-5, atol=1e-6)
+    both = np.concatenate([rewards[0], rewards[1]])
+    found = rank_scores(bank, jnp.zeros(3, int), jnp.asarray(rewards[0]), per_task=False)
+    np.testing.assert_allclose(found, ranked(rewards[0], both), rtol=1e-5, atol=1e-6)
+
+
+def log_probs_by_hand(trained, params, drawn, rows):
+    """The log-probability of each action, 0 after the end; and the entropy of each walk."""
+    evaluation = trained.evaluate(params, drawn, rows)
+    taken = np.array(evaluation.probabilities)
+    steps = [
+        [taken[i, t, a] if a >= 0 else 1.0 for t, a in enumerate(row)]
+        for i, row in enumerate(drawn)
+    ]
+    return np.log(steps), np.asarray(evaluation.entropy)
+
+
+def clipped_gain(new, old, drawn, advantage):
+    """The mean over trials of the clipped objective."""
+    total = 0.0
+    for i, row in enumerate(drawn):
+        for t, action in enumerate(row):
+            if action >= 0:
+                r = np.exp(new[i, t] - old[i, t])
+                total += min(r * advantage[i], np.clip(r, 0.8, 1.2) * advantage[i])
+    return total / len(drawn)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("float64")
-def test_the_gradient_is_that_of_the_clipped_objective():
-    space = loop_space(2)
+@pytest.mark.parametrize("target", [math.inf, 0.5])
+def test_the_gradient_is_that_of_the_clipped_objective(target):
+    space, follows = loop_space(2), math.isfinite(target)
     trained = policy(space)
-    options = {"replay": 6, "updates": 1, "entropy_weight": 0.3, "sync_every": 9}
+    options = {"replay": 6, "updates": 1, "entropy_weight": 0.3, "sync_every": 9, "candidates": 1}
+    options |= {"advantage": "rank" if follows else "std", "entropy_target": target}
     searcher = ppo(trained, 2, optax.sgd(1.0), **options)
     state = searcher.init(jax.random.key(0))
     tasks = jnp.array([0, 1, 1, 0])
@@ -98,31 +153,28 @@ def test_the_gradient_is_that_of_the_clipped_objective():
     assert 0 < float(metrics["clipped_fraction"]) < 1
     key = jax.random.split(jax.random.split(state.key)[1], 1)[0]
     rows, drawn, gained, behavior = (np.asarray(x) for x in draw(after.bank, key, 6))
-    baseline, variance = after.averages.baseline[rows], after.averages.variance[rows]
-    advantage = np.asarray((gained - baseline) / np.sqrt(variance))
-
-    def log_probs(params):
-        evaluation = trained.evaluate(params, drawn, rows)
-        taken = np.array(evaluation.probabilities)
-        steps = [
-            [taken[i, t, a] if a >= 0 else 1.0 for t, a in enumerate(row)]
-            for i, row in enumerate(drawn)
-        ]
-        return np.log(steps), float(evaluation.entropy.mean())
-
-    old = log_probs(state.actor)[0]
+    old = log_probs_by_hand(trained, state.actor, drawn, rows)[0]
     # What the bank holds is of the policy that sampled, which has not changed yet.
     np.testing.assert_allclose(behavior, old, rtol=1e-10, atol=1e-12)
+    now, entropies = log_probs_by_hand(trained, moved, drawn, rows)
+    if follows:
+        of = np.asarray(rewards)
+        scores = np.array(
+            [ranked([g], of[tasks == r])[0] for g, r in zip(gained, rows, strict=True)]
+        )
+        soft = scores - 0.3 * now.sum(-1)
+        advantage = soft - np.array([soft[rows == r].mean() for r in rows])
+        # The missing entropy of each task makes its temperature rise.
+        expected = [0.3 * np.exp(0.02 * (target - entropies[rows == k].mean())) for k in (0, 1)]
+        np.testing.assert_allclose(after.temperature, expected, rtol=1e-10)
+    else:
+        baseline, variance = after.averages.baseline[rows], after.averages.variance[rows]
+        advantage = np.asarray((gained - baseline) / np.sqrt(variance))
 
     def objective(params):
-        new, entropy = log_probs(params)
-        total = 0.0
-        for i, row in enumerate(drawn):
-            for t, action in enumerate(row):
-                if action >= 0:
-                    r = np.exp(new[i, t] - old[i, t])
-                    total += min(r * advantage[i], np.clip(r, 0.8, 1.2) * advantage[i])
-        return total / len(drawn) + 0.3 * entropy
+        new, entropy = log_probs_by_hand(trained, params, drawn, rows)
+        bonus = 0.0 if follows else 0.3 * float(entropy.mean())
+        return clipped_gain(new, old, drawn, advantage) + bonus
 
     direction = jax.tree.map(lambda x: random.normal(size=x.shape), moved)
     ahead, behind = (
@@ -138,7 +190,7 @@ def test_the_gradient_is_that_of_the_clipped_objective():
 
 @pytest.mark.slow
 def test_conflicting_tasks_are_told_apart():
-    searcher = ppo(SPACE, 2, optax.adam(0.02), entropy_weight=0.01)
+    searcher = ppo(SPACE, 2, optax.adam(0.02), entropy_target=0.3, candidates=1)
     tasks = jnp.array([0, 0, 1, 1])
 
     def step(state, _):
@@ -194,7 +246,8 @@ def test_old_weights_have_a_rate_of_their_own():
 
 
 def test_bad_options_and_tasks_are_named():
-    for options in ({"clip": 0}, {"baseline_decay": 1}, {"replay": 0}, {"tasks": 0}):
+    bad = ({"clip": 0}, {"baseline_decay": 1}, {"replay": 0}, {"tasks": 0}, {"candidates": 0})
+    for options in (*bad, {"greedy": -1}, {"entropy_target": math.nan}):
         with pytest.raises(ValueError, match=f"'{next(iter(options))}' is"):
             ppo(SPACE, **options)
     with pytest.raises(ValueError, match="'advantage' is 'mean'"):
