@@ -82,6 +82,13 @@ class TasksExperiment:
         tasks, space = len(self.dataset.names), self.parts.model.space
         return make_ppo(space, tasks, self.config.searcher, self.config.transfer)
 
+    @property
+    def sampler(self) -> Searcher:
+        """The searcher, of the same states, whose `ask` is draws from the policy alone."""
+        tasks, space = len(self.dataset.names), self.parts.model.space
+        config = dataclasses.replace(self.config.searcher, candidates=1)
+        return make_ppo(space, tasks, config, self.config.transfer)
+
     @functools.cached_property
     def learned(self) -> Any:
         """What the searcher goes out from; `None` for nothing."""

@@ -63,8 +63,8 @@ def _write(
     timing: Timing,
 ) -> None:
     """Writes everything that the report is made of."""
-    searcher, space = experiment.searcher, experiment.parts.model.space
-    engine = _Evenly(_ask_evenly(searcher.ask, len(experiment.dataset.names)), space)
+    ask, space = experiment.sampler.ask, experiment.parts.model.space
+    engine = _Evenly(_ask_evenly(ask, len(experiment.dataset.names)), space)
     policy_file(_Engine(engine), state, experiment.key("policy"), space, folder.path)
     tasks = {name: _of_task(records, name) for name in experiment.dataset.names}
     for of_task in tasks.values():
