@@ -14,7 +14,7 @@ them is pretrained on for another. Rewards are validation accuracies. Arms:
   static: architectures in the order of their mean rank on the tasks that transfer pretrains on; it
     knows their whole tables, of which the controller has seen a part;
   random, and in random order without repeats;
-  with --plain, transfer and scratch by PPO that repeats itself, as published (`PLAIN`).
+  with --plain, transfer and scratch by PPO that repeats itself (`PLAIN`).
 PPO, in all arms and in pretraining, tries no network twice for a task, scores rewards by rank and
 keeps an entropy; after pretraining, the first trials are the controller's most probable networks
 (`mnms_arms.py`). REINFORCE and `random` may repeat; with a memory REINFORCE avoids it.
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="2 seeds, few batches, little optimised"
     )
-    parser.add_argument("--plain", action="store_true", help="PPO as published too")
+    parser.add_argument("--plain", action="store_true", help="PPO that repeats itself too")
     parser.add_argument("--json", help="where to write the figures")
     arguments = parser.parse_args()
     if arguments.seeds < 2:

@@ -69,7 +69,7 @@ PLAIN = Settings(
     greedy=0,
     centre="zero",
 )
-"""Draws may repeat and the weight of the entropy is fixed: PPO and transfer as published."""
+"""Draws may repeat and the weight of the entropy is fixed, as in the paper; advantages are not."""
 
 ARMS = {
     "transfer": Arm(),
