@@ -51,12 +51,14 @@ from record import make_record, write_record
 from text_networks import Table
 
 FIRST = 50
+QUICK = ("transfer", "scratch, ppo")
 GOALS = ("95 percent of the best", "top 1 percent")
 
 
-def all_arms(study: Study, plain: bool) -> dict[str, Trials]:
-    """What every arm tried."""
+def all_arms(study: Study, plain: bool, quick: bool) -> dict[str, Trials]:
+    """What every arm tried; in the quick form two of PPO's."""
     arms = ARMS | (PLAIN_ARMS if plain else {})
+    arms = {name: arm for name, arm in arms.items() if not quick or name in QUICK}
     runs: dict[str, Any] = {
         name: functools.partial(study.run_ppo, arm) for name, arm in arms.items()
     }
@@ -169,7 +171,7 @@ def main() -> None:
     parser.add_argument("--table", default=str(text_networks.TABLE), help="of make_text_table.py")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument(
-        "--quick", action="store_true", help="2 seeds, few batches, little optimised"
+        "--quick", action="store_true", help="2 seeds, few batches and arms, little optimised"
     )
     parser.add_argument("--plain", action="store_true", help="PPO that repeats itself too")
     parser.add_argument("--json", help="where to write the figures")
@@ -182,7 +184,7 @@ def main() -> None:
         jax.config.update("jax_disable_most_optimizations", True)
     sizes = (20, 60) if arguments.quick else (mnms_search.PRETRAINING, mnms_search.TRIALS)
     study = Study(table, seeds, *sizes)
-    results = all_arms(study, arguments.plain)
+    results = all_arms(study, arguments.plain, arguments.quick)
     rows = make_rows(table, results)
     print_rows(table, rows)
     summary = make_summary(table, results) | specialisation(study)
