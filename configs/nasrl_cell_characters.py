@@ -20,8 +20,8 @@ def config(variant: str = "") -> TextPopulationConfig:
         name="nasrl_cell_characters",
         paper="Zoph & Le 2017, NAS-RL (arXiv:1611.01578), the search of recurrent cells; base 2, "
         "sizes and recipe are ours",
-        expected="test perplexity of 4.61 on the embedded text of Python 3.11, the random arm's 4.64 "
-        "to 4.86 (ours, seed 0, one run; texts differ between versions of Python)",
+        expected="test perplexity of 4.61 on the text that Python 3.11 carries, the random arm's "
+        "4.64 to 4.86 (ours, seed 0, one run; texts differ between versions of Python)",
         hardware="1 CPU core",
         time="8.5 minutes of CPU time; 28 minutes by the clock on a core shared with others",
         children=RecurrentConfig(base=2, hidden=4 if smoke else 32, layers=1, init_scale=0.1),
