@@ -13,7 +13,7 @@ paper's size beside the way of the authors' code, every module for every image a
 take turns; with one thread the clock is process time on one core.
 
 The settings (`instanas_cases/settings.py`) come from pilots on seed 100 and validation images; five
-seeds take about an hour of one core, and the timings ten minutes more.
+seeds take 40 minutes of one core, and the timings ten minutes more.
 
     python benchmarks/instanas.py --data cifar10.npz --work work/ --json \
         benchmarks/results/instanas.json --plot benchmarks/results/instanas.png

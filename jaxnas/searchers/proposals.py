@@ -12,10 +12,12 @@ order by log-probabilities with Gumbel noise, which samples without replacement.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxnas.policies import Policy
 from jaxnas.searchers.memory import hash_architectures
@@ -134,6 +136,10 @@ def _rest(space: SearchSpace, key: jax.Array, num: int) -> jax.Array:
     """All architectures of a small space in random order; `num` uniform ones of a large one."""
     if space.count() > _SMALL:
         return space.sample(key, num)
-    with jax.ensure_compile_time_eval():
-        everything = space.all_architectures(_SMALL)
-    return jax.random.permutation(key, jnp.asarray(everything))
+    return jax.random.permutation(key, jnp.asarray(_everything(space)))
+
+
+@functools.lru_cache(maxsize=16)
+def _everything(space: SearchSpace) -> np.ndarray:
+    """All architectures, without JAX: it may be called while a program is traced."""
+    return np.stack([space.unrank(position) for position in range(space.count())])
