@@ -52,14 +52,14 @@ class NasRLConvConfig:
     skips: bool = True
     most_classes: int = 8
     block: int = 1
-    pools: tuple[int, ...] = ()
+    pools: tuple[int, ...] | None = None
     depth: DepthConfig | None = None
 
     def __post_init__(self):
         for name in ("heights", "widths", "filters", "strides", "pools"):
             if isinstance(getattr(self, name), list):  # from JSON
                 object.__setattr__(self, name, tuple(getattr(self, name)))
-            if getattr(self, name) is not None and (name != "pools" or self.pools):
+            if getattr(self, name) is not None:
                 whole_numbers("children", self, 1, name)
         whole("children", self, 1, "layers", "most_classes", "block")
 

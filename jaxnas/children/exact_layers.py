@@ -123,8 +123,7 @@ def _unpack(settings: ConvSettings, dx, d_values, values, codes: Codes, i) -> ja
         source = codes.sources[i, k]
         # Rows past the channels of the value get what is not theirs; nobody reads them.
         part = lax.dynamic_slice_in_dim(dx, start, rows)
-        if settings.pools:
-            part = _pooled_gradient(settings, values[source], part, codes, i, source)
+        part = _pooled_gradient(settings, values[source], part, codes, i, source)
         return d_values.at[source].add(part), start + codes.channels[source]
 
     return lax.fori_loop(0, codes.reads[i].sum(), add, (d_values, jnp.int32(0)))[0]
@@ -132,16 +131,10 @@ def _unpack(settings: ConvSettings, dx, d_values, values, codes: Codes, i) -> ja
 
 def _pooled(settings: ConvSettings, value: jax.Array, codes: Codes, i, source) -> jax.Array:
     """What layer `i` reads of a value: the same, or pooled where a pooling lies between."""
-    if not settings.pools:
-        return value
     sizes = sorted(set(settings.windows.flat))
     which = jnp.searchsorted(jnp.asarray(sizes), jnp.asarray(settings.windows)[i, source])
-    branches = [functools.partial(_pool_by, int(size)) for size in sizes]
+    branches = [functools.partial(pool, int(size)) for size in sizes]
     return lax.switch(which, branches, value, codes.extent[source])
-
-
-def _pool_by(window: int, x: jax.Array, extent: jax.Array) -> jax.Array:
-    return pool(x, window, extent)
 
 
 def _pooled_gradient(settings: ConvSettings, value, gradient, codes: Codes, i, source):

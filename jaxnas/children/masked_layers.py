@@ -71,9 +71,7 @@ def _inputs(settings: ConvSettings, values, codes: Codes, i: int) -> jax.Array:
 
 def _pooled(x: jax.Array, window: int, extent: jax.Array) -> jax.Array:
     """`jaxnas.children.pooling.pool` on `[B, H, W, C]`."""
-    if window == 1:
-        return x
-    return jnp.transpose(pool(jnp.transpose(x, (3, 1, 2, 0)), window, extent), (3, 1, 2, 0))
+    return jnp.transpose(pool(window, jnp.transpose(x, (3, 1, 2, 0)), extent), (3, 1, 2, 0))
 
 
 def _layer(settings: ConvSettings, weights: Layers, x, codes: Codes, i: int, moments):

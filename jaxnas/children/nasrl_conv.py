@@ -177,7 +177,7 @@ def nasrl_conv(
     skips: bool = True,
     most_classes: int = 8,
     block: int = 1,
-    pools: Sequence[int] = (),
+    pools: Sequence[int] | None = None,
 ) -> NasRLConv:
     """The children of NAS-RL's convolutional space, for a `Population`.
 
@@ -194,8 +194,8 @@ def nasrl_conv(
         rounded up. One program compiles for each number, height, width and number of filters.
       block: convolutions that each layer stands for; each reads what the layer reads and those
         before it in the block, and others read the last. The paper's third search: 13 layers of 3.
-      pools: the convolutions, counted from 1, after which all that is read is pooled by 2 x 2; the
-        paper's third search: 13 and 24. See `jaxnas.children.pooling`.
+      pools: the convolutions, counted from 1, after which all that is read is pooled by 2 x 2;
+        none by default. The paper's third search: 13 and 24. See `jaxnas.children.pooling`.
 
     Raises:
       SpaceError: sizes that no space has.
@@ -211,9 +211,10 @@ def nasrl_conv(
             f"image_shape is {image_shape}, num_classes {num_classes}, most_classes "
             f"{most_classes}, block {block}: give numbers from 1 on."
         )
+    pools = () if pools is None else tuple(pools)
     if len(set(pools)) < len(pools) or any(not 1 <= p < layers * block for p in pools):
         raise ValueError(
-            f"pools is {tuple(pools)}, but there are {layers * block} convolutions: give different "
+            f"pools is {pools}, but there are {layers * block} convolutions: give different "
             f"numbers from 1 to {layers * block - 1}."
         )
     settings = ConvSettings(
@@ -227,7 +228,7 @@ def nasrl_conv(
         skips=skips,
         most_classes=most_classes,
         block=block,
-        pools=tuple(pools),
+        pools=pools,
     )
     settings.space  # noqa: B018  what is wrong with the sizes fails here
     return NasRLConv(settings)

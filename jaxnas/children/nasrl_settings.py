@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.children.pooling import windows
+from jaxnas.children import pooling
 from jaxnas.spaces import SearchSpace
 from jaxnas.spaces.nasrl_conv import nasrl_conv
 
@@ -61,7 +61,7 @@ class ConvSettings:
     @functools.cached_property
     def windows(self) -> np.ndarray:
         """By what each convolution's inputs are pooled; see `jaxnas.children.pooling`."""
-        return windows(self.depth, self.pools)
+        return pooling.windows(self.depth, self.pools)
 
     @functools.cached_property
     def space(self) -> SearchSpace:
@@ -212,7 +212,7 @@ def _convolutions(settings: ConvSettings, reads: jax.Array) -> jax.Array:
     ends = block * np.arange(settings.layers + 1)
     result = jnp.zeros((settings.depth, settings.depth + 1), bool)
     result = result.at[:, ends].set(jnp.repeat(reads, block, axis=0))
-    layer, value = np.arange(settings.depth)[:, None], np.arange(1, settings.depth + 1) - 1
+    layer, value = np.arange(settings.depth)[:, None], np.arange(settings.depth)
     inside = (layer // block == value // block) & (value < layer)
     return result.at[:, 1:].set(result[:, 1:] | (there[:, None] & inside))
 

@@ -47,8 +47,6 @@ def convolve(kernel: jax.Array, x: jax.Array, height: int, width: int) -> jax.Ar
         return lax.dynamic_update_slice(z, part, (0, row, 0, image))
 
     pieces = _pieces(x, height, width)
-    if pieces.number == 1:
-        return (kernel @ _taps(_padded(x, height, width), height, width)).reshape(-1, *x.shape[1:])
     z = jnp.zeros((len(kernel), *x.shape[1:]), x.dtype)
     return _each(pieces, x, height, width, place, z)
 
@@ -62,8 +60,6 @@ def kernel_gradient(dz: jax.Array, x: jax.Array, height: int, width: int) -> jax
         return total + part.reshape(len(dz), -1) @ taps.T
 
     pieces = _pieces(x, height, width)
-    if pieces.number == 1:
-        return dz.reshape(len(dz), -1) @ _taps(_padded(x, height, width), height, width).T
     total = jnp.zeros((len(dz), height * width * len(x)), x.dtype)
     return _each(pieces, x, height, width, add, total)
 
@@ -100,7 +96,10 @@ def _each(
     start: jax.Array,
 ) -> jax.Array:
     """Calls `step(value, row, image, taps)` on every piece, one after the other."""
-    padded, across = _padded(x, height, width), x.shape[3] // pieces.images
+    padded = jnp.pad(x, [(0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)])
+    if pieces.number == 1:
+        return step(start, 0, 0, _taps(padded, height, width))
+    across = x.shape[3] // pieces.images
     size = (len(x), pieces.rows + height - 1, padded.shape[2], pieces.images)
 
     def one(i: jax.Array, value: jax.Array) -> jax.Array:
@@ -111,14 +110,9 @@ def _each(
     return lax.fori_loop(0, pieces.number, one, start)
 
 
-def _padded(x: jax.Array, height: int, width: int) -> jax.Array:
-    return jnp.pad(x, [(0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)])
-
-
 def _taps(padded: jax.Array, height: int, width: int) -> jax.Array:
     """What each tap of a filter sees, `[height width C, H W B]`, of images with zeros around."""
     channels, rows, columns, images = padded.shape
     rows, columns = rows - height + 1, columns - width + 1
     taps = [padded[:, i : i + rows, j : j + columns] for i in range(height) for j in range(width)]
-    taps = taps if len(taps) == 1 else [jnp.concatenate(taps)]
-    return taps[0].reshape(height * width * channels, rows * columns * images)
+    return jnp.concatenate(taps).reshape(height * width * channels, rows * columns * images)

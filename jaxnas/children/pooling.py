@@ -32,12 +32,12 @@ def windows(depth: int, pools: Sequence[int]) -> np.ndarray:
     return 2 ** sum(between, np.zeros((depth, depth + 1), np.int32))
 
 
-def pool(x: jax.Array, window: int, extent: jax.Array) -> jax.Array:
+def pool(window: int, x: jax.Array, extent: jax.Array) -> jax.Array:
     """The largest number of every window of a map whose first `extent` rows and columns count.
 
     Args:
+      window: the static height and width of a window; 1 changes nothing.
       x: `[C, H, W, B]`, zero past its extent.
-      window: the static height and width of a window.
       extent: `int32 [2]`, of `x`; what comes out has a `window`-th of it, rounded up.
 
     Returns:

@@ -23,7 +23,7 @@ from jaxnas.runtime.search_batches import run_batches
 from jaxnas.runtime.text_tasks import TextTasks
 from jaxnas.runtime.timing import Timing
 from jaxnas.searchers import Searcher
-from jaxnas.tasks_config import TasksConfig, TextTasksConfig
+from jaxnas.tasks_config import PPOConfig, TasksConfig, TextTasksConfig
 from jaxnas.tasks_search import TasksSearch, TasksSearchState
 
 _SHOWN = ("task", "value_mean", "random_value_mean", "entropy")
@@ -79,14 +79,15 @@ class TasksExperiment:
     @functools.cached_property
     def searcher(self) -> Searcher:
         """The searcher."""
-        tasks, space = len(self.dataset.names), self.parts.model.space
-        return make_ppo(space, tasks, self.config.searcher, self.config.transfer)
+        return self._ppo(self.config.searcher)
 
     @property
     def sampler(self) -> Searcher:
         """The searcher, of the same states, whose `ask` is draws from the policy alone."""
+        return self._ppo(dataclasses.replace(self.config.searcher, candidates=1))
+
+    def _ppo(self, config: PPOConfig) -> Searcher:
         tasks, space = len(self.dataset.names), self.parts.model.space
-        config = dataclasses.replace(self.config.searcher, candidates=1)
         return make_ppo(space, tasks, config, self.config.transfer)
 
     @functools.cached_property

@@ -28,7 +28,6 @@ from jaxnas.spaces import SearchSpace
 _SMALL = 2048
 """Spaces of up to so many architectures are looked through as a whole."""
 
-
 _FIRST, _LAST = 1e6, -1e30
 """The order of draws from the policy, before all others, and of what comes after all others."""
 
