@@ -22,9 +22,10 @@ def config(variant: str = "") -> PopulationConfig:
         name="nasrl_conv_cifar10_cpu",
         paper="Zoph & Le 2017, NAS-RL (arXiv:1611.01578), convolutional search; our sizes for a "
         "CPU",
-        expected="not measured",
+        expected="test accuracy of 0.400 (the three best 0.362 to 0.400), the random arm's 0.325 "
+        "to 0.346 (ours, seed 0, one run of 40 children in each arm); far from the paper's sizes",
         hardware="1 CPU core",
-        time="not measured",
+        time="12 minutes of CPU time",
         data=DataConfig(
             source="tfds:cifar10", train=64 if smoke else 2000, validation=500, test=2000
         ),
