@@ -1,10 +1,5 @@
 """PyTorch as the opponent of benchmarks: any network of jaxnas, with the same shared weights."""
 
-import os
-
-# Seconds of `torch.compile` are those of a first run: what an earlier one left on disk is not read.
-os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
-
 try:
     import torch
 except ImportError as error:
