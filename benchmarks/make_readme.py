@@ -34,6 +34,8 @@ COLUMNS = {
     ),
 }
 """The columns shown of rows that have many; the JSON has them all. `NAME.DEVICE` is as `NAME`."""
+AIMS: dict[str, dict[str, str]] = json.loads((FOLDER / "aims.json").read_text())
+"""What we aimed at before measuring, shown beside what came out."""
 
 
 def page(results: list[tuple[str, dict[str, Any]]]) -> str:
@@ -53,14 +55,31 @@ def section(name: str, record: dict[str, Any]) -> str:
         f"{record['date']}, version {record['version']} at {record['commit']}, {where}; seeds: "
         f"{record['seeds']}; {record['seconds']} s in all.",
         "",
-        *table(record["rows"], COLUMNS.get(name.partition(".")[0])),
+        *summary_table(record["summary"], AIMS.get(name, {})),
         "",
-        *summary_table(record["summary"]),
-        "",
+        *tables(record["rows"], COLUMNS.get(name.partition(".")[0])),
     ]
     if (FOLDER / "results" / f"{name}.png").is_file():
         lines += [f"![{name}](results/{name}.png)", ""]
     return "\n".join(lines)
+
+
+def tables(rows: list[dict[str, Any]], shown: tuple[str, ...] | None = None) -> list[str]:
+    """Rows of one kind in one table each, so that no table has columns of another kind."""
+    return [line for kind in kinds(rows) for line in (*table(kind, shown), "")]
+
+
+def kinds(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Rows by kind, in order: a row is of the first kind that has more than half of its keys."""
+    found: list[tuple[set[str], list[dict[str, Any]]]] = []
+    for row in rows:
+        like = (kind for kind in found if len(kind[0] & set(row)) > len(row) / 2)
+        keys, members = kind = next(like, (set(), []))
+        if not members:
+            found.append(kind)
+        keys |= set(row)
+        members.append(row)
+    return [members for _, members in found]
 
 
 def table(
@@ -79,10 +98,13 @@ def table(
     return lines
 
 
-def summary_table(summary: dict[str, Any]) -> list[str]:
-    """The main figures as a Markdown table."""
-    lines = [f"| {name} | {cell(value)} |" for name, value in summary.items()]
-    return ["| figure | value |", "|---|---|", *lines]
+def summary_table(summary: dict[str, Any], aims: dict[str, str]) -> list[str]:
+    """The main figures as a Markdown table, each beside what it should be, where that was said."""
+    if not aims:
+        lines = [f"| {name} | {cell(value)} |" for name, value in summary.items()]
+        return ["| figure | value |", "|---|---|", *lines]
+    lines = [f"| {key} | {cell(value)} | {aims.get(key, '')} |" for key, value in summary.items()]
+    return ["| figure | value | aim |", "|---|---|---|", *lines]
 
 
 def cell(value: Any) -> str:

@@ -1,0 +1,37 @@
+"""The page of results: rows of one kind share a table, and figures stand beside their aims."""
+
+import importlib
+
+import pytest
+
+FORWARD = {"case": "forward", "batch": 32, "ratio": {"value": 2.0, "low": 1.5, "high": 2.5}}
+ARM = {"arm": "static", "accuracy": 0.5, "megaflops": 3.0}
+
+
+@pytest.fixture
+def make_readme():
+    return importlib.import_module("make_readme")
+
+
+def test_rows_of_one_kind_share_a_table_in_the_order_of_their_first(make_readme):
+    clock = {"case": "end_to_end", "batch": 1, "network": "a", "reduction": 0.4, "seconds": 1}
+    longer = {**ARM, "accuracies": [0.5]}
+    found = make_readme.kinds([ARM, FORWARD, clock, longer, FORWARD])
+    assert found == [[ARM, longer], [FORWARD, FORWARD], [clock]]
+
+
+def test_a_table_has_no_column_of_another_kind(make_readme):
+    lines = make_readme.tables([ARM, FORWARD])
+    assert lines == [
+        *("| arm | accuracy | megaflops |", "|---|---|---|", "| static | 0.5 | 3 |", ""),
+        *("| case | batch | ratio |", "|---|---|---|", "| forward | 32 | 2 [1.5, 2.5] |", ""),
+    ]
+
+
+def test_figures_stand_beside_their_aims(make_readme):
+    summary = {"gain": 0.25, "minutes": 4}
+    assert make_readme.summary_table(summary, {"gain": "> 0"})[2:] == [
+        "| gain | 0.25 | > 0 |",
+        "| minutes | 4 |  |",
+    ]
+    assert make_readme.summary_table(summary, {})[2:] == ["| gain | 0.25 |", "| minutes | 4 |"]
