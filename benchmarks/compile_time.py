@@ -99,6 +99,8 @@ def main() -> None:
     for row in rows:
         summary[f"{row['network']}_cold"] = row["cold_seconds"]
         summary[f"{row['network']}_warm"] = row["warm_seconds"]
+        share = row["warm_seconds"] / row["cold_seconds"]
+        summary[f"{row['network']}_warm_over_cold"] = round(share, 3)
     if arguments.json:
         record = make_record("compile_time", rows=rows, summary=summary, seeds="1")
         write_record(arguments.json, record)

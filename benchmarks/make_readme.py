@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 from typing import Any
@@ -13,6 +14,8 @@ Made by `python benchmarks/make_readme.py` from `benchmarks/results/`; do not ed
 runs as `python benchmarks/NAME.py [--quick] [--json FILE]` and prints a table. Values in brackets
 are 95% intervals, over seeds or, for times, over repeats. The first lines of each script say how it
 measures.
+
+## What we aimed at, and what came out
 """
 COLUMNS = {
     "ranking": (
@@ -36,11 +39,42 @@ COLUMNS = {
 """The columns shown of rows that have many; the JSON has them all. `NAME.DEVICE` is as `NAME`."""
 AIMS: dict[str, dict[str, str]] = json.loads((FOLDER / "aims.json").read_text())
 """What we aimed at before measuring, shown beside what came out."""
+COMPARISONS = {
+    ">=": lambda a, b: a >= b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+}
 
 
 def page(results: list[tuple[str, dict[str, Any]]]) -> str:
     """The page for results `(file stem, record)`."""
-    return "\n".join([INTRODUCTION, *(section(name, record) for name, record in results)])
+    sections = (section(name, record) for name, record in results)
+    return "\n".join([INTRODUCTION, *overview(results), "", *sections])
+
+
+def overview(results: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Every figure that had an aim, and whether it was met, as a Markdown table."""
+    lines = ["| benchmark | figure | aim | value | met |", "|---|---|---|---|---|"]
+    for name, record in results:
+        for figure, aim in AIMS.get(name, {}).items():
+            value = record["summary"].get(figure)
+            row = (f"[{name}](#{name.replace('.', '')})", figure, aim, cell(value), met(value, aim))
+            lines.append("| " + " | ".join(row) + " |")
+    return lines
+
+
+def met(value: Any, aim: str) -> str:
+    """Whether a figure, and its whole interval where it has one, is on the right side of an aim."""
+    if value is None:
+        return "not measured"
+    sign, bound = aim.split()
+    holds = functools.partial(COMPARISONS[sign], b=float(bound))
+    if not isinstance(value, dict):
+        return "yes" if holds(value) else "no"
+    ends = [holds(value[end]) for end in ("low", "high")]
+    if holds(value["value"]):
+        return "yes" if all(ends) else "in the mean"
+    return "no" if not any(ends) else "no, within the interval"
 
 
 def section(name: str, record: dict[str, Any]) -> str:

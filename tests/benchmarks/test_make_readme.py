@@ -35,3 +35,19 @@ def test_figures_stand_beside_their_aims(make_readme):
         "| minutes | 4 |  |",
     ]
     assert make_readme.summary_table(summary, {})[2:] == ["| gain | 0.25 |", "| minutes | 4 |"]
+
+
+@pytest.mark.parametrize(
+    ("value", "aim", "met"),
+    [
+        (None, "> 0", "not measured"),
+        (4.0, ">= 4", "yes"),
+        (0.3, "<= 0.2", "no"),
+        ({"value": 2, "low": 1, "high": 3}, "> 0", "yes"),
+        ({"value": 2, "low": -1, "high": 3}, "> 0", "in the mean"),
+        ({"value": 2, "low": 1, "high": 3}, ">= 2.5", "no, within the interval"),
+        ({"value": 2, "low": 1, "high": 3}, ">= 4", "no"),
+    ],
+)
+def test_an_aim_is_met_by_a_value_and_its_interval(make_readme, value, aim, met):
+    assert make_readme.met(value, aim) == met
