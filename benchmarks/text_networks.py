@@ -1,7 +1,8 @@
 """Small text classifiers whose accuracies on eight tasks are tabled.
 
 `make_text_table.py` trains all of them on every task; `mnms.py` searches in the table. The space is
-a part of `jaxnas.spaces.text` that is small enough to be tabled whole.
+a part of `jaxnas.spaces.text` that is small enough to be tabled whole. A second table is of tasks
+that conflict.
 """
 
 from __future__ import annotations
@@ -15,11 +16,21 @@ import numpy as np
 from jaxnas.spaces import SearchSpace
 from jaxnas.spaces.text import TextOptions
 
-TABLE = pathlib.Path(__file__).resolve().parent / "tables" / "text_networks.npz"
+_TABLES = pathlib.Path(__file__).resolve().parent / "tables"
+TABLE, CONFLICTING_TABLE = _TABLES / "text_networks.npz", _TABLES / "conflicting_text_networks.npz"
 
 TASKS = ("mr", "sst2", "sst5", "subj", "cr", "mpqa", "trec", "sms_spam")
 LEAKING = frozenset({"mr", "sst2", "sst5"})
 """The sentences of SST come from MR: none of these is ever used to pretrain for another."""
+
+FEW, MANY = 50, 2000
+CONFLICTING = tuple(
+    f"{task}:{n}" for task in ("trec", "subj", "mpqa", "sms_spam") for n in (FEW, MANY)
+)
+"""Four sets with few and with many training texts: what is best for one size is bad for the other.
+
+Of `TASKS`, all of one size, the same networks are good for all: their accuracies rank them alike.
+"""
 
 OPTIONS = TextOptions(
     embeddings=("scratch-8", "scratch-32"),
@@ -50,6 +61,8 @@ TRAIN, LENGTH, VOCABULARY, PAIRS, CLASSES = 2000, 32, 4096, 4096, 6
 BATCH, SCORE_BATCH = 50, 100
 SCORE_SIZES = {"validation": 1200, "test": 2300}
 """Rows that are scored of each split, filled up, so that all tasks share one program."""
+CONFLICTING_SIZES = {"validation": 2300, "test": 2300}
+"""The same of the conflicting tasks, which are validated on spare training texts too."""
 
 
 def space() -> SearchSpace:
@@ -74,7 +87,7 @@ class Table(NamedTuple):
 
 
 def load_table(path: str | pathlib.Path = TABLE) -> Table:
-    """Reads the table.
+    """Reads a table.
 
     Raises:
       SystemExit: there is none, or it is of another space.
