@@ -24,8 +24,9 @@ the trials until the best reward so far is 95% of the best in the table, transfe
 the geometric mean over tasks. It cannot be less than `trial_ratio_least`, that of one trial: where
 chance comes near the best soon, 95% of an accuracy says little. So `trial_ratio_top_1_percent`
 counts until one of the best 1% is found. `..._over_ARM` is the same against another arm. A search
-that does not get there counts with all its trials. `specialisation` is of one joint search of all
-tasks: see `mnms_specialisation.py`. Intervals are over seeds, the tasks being fixed; by bootstrap
+that does not get there counts with all its trials. `specialisation` is of one joint search of tasks
+that conflict (a second table), with the ending `_alike` of those of the first table: see
+`mnms_specialisation.py`. Intervals are over seeds, the tasks being fixed; by bootstrap
 for ratios.
 
     python benchmarks/mnms.py --json benchmarks/results/mnms.json
@@ -169,6 +170,9 @@ def main() -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", default=str(text_networks.TABLE), help="of make_text_table.py")
+    parser.add_argument(
+        "--conflicting", default=str(text_networks.CONFLICTING_TABLE), help="the same of the other"
+    )
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument(
         "--quick", action="store_true", help="2 seeds, few batches and arms, little optimised"
@@ -178,17 +182,20 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.seeds < 2:
         parser.error("--seeds must be at least 2 for an interval")
-    table = text_networks.load_table(arguments.table)
+    table, conflicting = map(text_networks.load_table, (arguments.table, arguments.conflicting))
     seeds = 2 if arguments.quick else arguments.seeds
     if arguments.quick:  # Nearly all of its time is compilation.
         jax.config.update("jax_disable_most_optimizations", True)
     sizes = (20, 60) if arguments.quick else (mnms_search.PRETRAINING, mnms_search.TRIALS)
-    study = Study(table, seeds, *sizes)
+    study, other = Study(table, seeds, *sizes), Study(conflicting, seeds, *sizes)
     results = all_arms(study, arguments.plain, arguments.quick)
     rows = make_rows(table, results)
     print_rows(table, rows)
-    summary = make_summary(table, results) | specialisation(study)
+    summary = make_summary(table, results) | specialisation(other)
+    if not arguments.quick:
+        summary |= specialisation(study, "_alike")
     summary["rank_correlation"] = agreement(table)
+    summary["rank_correlation_conflicting"] = agreement(conflicting)
     for key, value in summary.items():
         if "value" in value:
             print(f"{key:<58}{value['value']:8.4f} [{value['low']:.4f}, {value['high']:.4f}]")

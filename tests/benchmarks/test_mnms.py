@@ -1,6 +1,8 @@
 """The table of text classifiers and the figures that are made of searches in it."""
 
+import functools
 import importlib
+import json
 
 import numpy as np
 import pytest
@@ -25,6 +27,27 @@ def test_the_table_holds_every_network_on_every_task():
     assert script("text_networks").space().count() >= 500
     for accuracies in (table.validation, table.test):
         assert 0 <= accuracies.min() < accuracies.max() <= 1
+
+
+def test_few_texts_are_repeated_and_spare_ones_validated_on(tmp_path, monkeypatch):
+    sizes = {"train": 9, "dev": 2, "test": 2}
+    rows = {split: [[f"{split} {i}", i % 2] for i in range(n)] for split, n in sizes.items()}
+    (tmp_path / "few.json").write_text(json.dumps({"classes": ["a", "b"], **rows}))
+    monkeypatch.setattr(script("text_networks"), "TRAIN", 6)
+    load = functools.partial(script("make_text_table").load_texts, str(tmp_path))
+    few, many = load("few:2", 4), load("few:6", 4)
+    train = [text for text, _ in rows["train"]]
+    labels = dict(rows["train"])
+    assert len(set(few.texts["train"])) == 2
+    assert len(set(many.texts["train"])) == 6
+    assert few.texts["train"] == many.texts["train"][:2] * 3
+    assert few.texts["validation"] == many.texts["validation"]
+    assert few.texts["validation"][:2] == tuple(text for text, _ in rows["dev"])
+    spare = set(train) - set(many.texts["train"])
+    assert len(few.texts["validation"]) == 4
+    assert set(few.texts["validation"][2:]) < spare
+    assert few.labels["train"].tolist() == [labels[text] for text in few.texts["train"]]
+    assert few.sizes == {"train": 6, "validation": 4, "test": 2}
 
 
 def test_a_missing_table_says_how_it_is_made(tmp_path):
@@ -84,6 +107,12 @@ def test_the_shared_network_of_the_same_trials_by_hand():
     table = small_table()._replace(tasks=("mr", "trec"), test=np.arange(8.0).reshape(2, 4) ** 2)
     gains = module.gains(table, seen.argmax(-1), shared)
     np.testing.assert_allclose(gains, [[0 - 1, 49 - 25], [9 - 4, 25 - 36]])
+
+
+def test_the_mean_reward_gives_every_task_the_same_weight():
+    none = -np.inf
+    seen = np.array([[[0.2, 0.4, none], [none, none, 0.9]]])
+    np.testing.assert_allclose(script("mnms_specialisation").mean_reward(seen), [(0.3 + 0.9) / 2])
 
 
 def test_a_random_order_repeats_nothing():
