@@ -59,8 +59,10 @@ def test_the_summary_has_every_figure():
         {"case": "forward", "ratio": ratio},
         {"case": "step", "ratio": ratio},
         {"case": "forward", "way": "masked", "peak_mb": 9.0},
-        {"case": "end_to_end", "batch": 1, "reduction": {"value": 0.4}},
-        {"case": "end_to_end", "batch": 1, "reduction": {"value": 0.5}},
+        *(
+            {"case": "end_to_end", "inference": way, "batch": 1, "reduction": {"value": value}}
+            for way, value in (("grouped", 0.4), ("grouped", 0.5), ("routed", -1.0))
+        ),
     ]
     summary = instanas.make_summary(seeds, timings)
     assert summary["latency_reduction"]["value"] == pytest.approx(0.5)
