@@ -35,8 +35,10 @@ def run(data: str | None, folders: list[str], quick: bool, threads: int) -> list
     rows = []
     for folder in folders:
         saved = SavedInstance(pathlib.Path(folder))
+        grouped = saved.predictor(compile_after=None)
+        grouped.prepare(images, sizes=(1,))
         programs = {
-            "grouped": saved.predictor(compile_after=1),
+            "grouped": grouped,
             "routed": program(saved.module()),
             "base": base,
         }

@@ -1,7 +1,8 @@
 """The compiled children of a network in which every image has its own architecture: a bounded few.
 
-An architecture is compiled once enough images have chosen it, and the one that was used the longest
-ago makes room, so that a policy with thousands of architectures compiles few of them.
+An architecture is compiled once enough images have chosen it. Where there is no room, the one that
+was used the longest ago goes, if it is out of use: a policy with more architectures than there is
+room for would compile them again and again otherwise.
 """
 
 from __future__ import annotations
@@ -31,13 +32,15 @@ class ChildPrograms:
       make: compiles an architecture `int32 [T]`; compilation itself may wait for the first call.
       most: programs that are kept.
       after: images that must have chosen an architecture before it is compiled; `None` for none
-        that `add` did not compile.
+        that `add` did not compile. A program that none of the last `after * most` images used may
+        make room.
     """
 
     def __init__(self, make: Callable[[np.ndarray], Program], most: int, after: int | None):
         self.make, self.most, self.after = make, most, after
-        self._programs: OrderedDict[bytes, Program] = OrderedDict()
+        self._programs: OrderedDict[bytes, tuple[Program, int]] = OrderedDict()
         self._seen: OrderedDict[bytes, int] = OrderedDict()
+        self._images = 0
 
     def __len__(self) -> int:
         return len(self._programs)
@@ -48,29 +51,36 @@ class ChildPrograms:
     def find(self, architecture: np.ndarray, images: int) -> Program | None:
         """The program of an architecture `int32 [T]` that `images` more images chose, if any."""
         key = architecture.tobytes()
-        found = self._programs.get(key)
-        if found is not None:
-            self._programs.move_to_end(key)
-            return found
+        self._images += images
+        if key in self._programs:
+            return self.add(architecture)
         if self.after is None or not self.most:
             return None
         seen = self._seen.pop(key, 0) + images
-        if seen >= self.after:
+        if seen >= self.after and self._has_room(self.after * self.most):
             return self.add(architecture)
         self._seen[key] = seen
         if len(self._seen) > COUNTED:
             self._seen.popitem(last=False)
         return None
 
+    def _has_room(self, idle: int) -> bool:
+        """Whether a program may be added: the oldest was not used by the last `idle` images."""
+        if len(self._programs) < self.most:
+            return True
+        _, used = next(iter(self._programs.values()))
+        return self._images - used >= idle
+
     def add(self, architecture: np.ndarray) -> Program:
-        """The program of an architecture, made if there is none."""
+        """The program of an architecture, which is in use now; made if there is none."""
         key = architecture.tobytes()
-        if key not in self._programs:
+        found, _ = self._programs.pop(key, (None, 0))
+        if found is None:
             while len(self._programs) >= self.most:
                 self._programs.popitem(last=False)
-            self._programs[key] = self.make(architecture)
-        self._programs.move_to_end(key)
-        return self._programs[key]
+            found = self.make(architecture)
+        self._programs[key] = found, self._images
+        return found
 
 
 def child_of(

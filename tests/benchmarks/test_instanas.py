@@ -72,6 +72,7 @@ def test_the_summary_has_every_figure():
     assert summary["routed_over_masked_forward"] == summary["routed_over_masked_step"] == ratio
     assert summary["peak_mb_masked_forward"] == 9.0
     assert summary["latency_reduction_measured"]["value"] == pytest.approx(0.45)
+    assert summary["latency_reduction_measured_routed"]["value"] == -1.0
     rows = instanas.make_rows(seeds)
     assert {row["arm"] for row in rows} == set(seeds[0]["arms"])
 

@@ -12,8 +12,9 @@ from jaxnas.objectives import LatencyTable
 from jaxnas.policies.controllers import affine_logits, large_kernels
 from jaxnas.policies.instance import InstancePolicy
 from jaxnas.runtime import child_programs
+from jaxnas.runtime.batch_pieces import SIZES, pieces
 from jaxnas.runtime.child_programs import ChildPrograms
-from jaxnas.runtime.instance_predictor import SIZES, InstancePredictor, pieces
+from jaxnas.runtime.instance_predictor import InstancePredictor
 from jaxnas.supernets import Supernet, mobilenet
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -169,18 +170,32 @@ def test_batches_are_of_few_sizes_with_little_filling():
         assert found[-1][0] >= 0.75 * found[-1][1]
 
 
-def test_programs_are_made_when_seen_often_and_kept_while_used(monkeypatch):
-    monkeypatch.setattr(child_programs, "COUNTED", 2)
+def programs(most, after):
     made = []
-    programs = ChildPrograms(lambda row: made.append(int(row[0])) or made[-1], most=2, after=3)
+    kept = ChildPrograms(lambda row: made.append(int(row[0])) or made[-1], most, after)
+    return made, lambda number, images=1: kept.find(np.array([number], np.int32), images)
 
-    def find(number, images=1):
-        return programs.find(np.array([number], np.int32), images)
 
+def test_programs_are_made_when_enough_images_chose_them_and_go_when_out_of_use():
+    made, find = programs(most=2, after=3)
     assert [find(0), find(0), find(0)] == [None, None, 0]
-    assert (find(1, 5), find(0), find(2, 3)) == (1, 0, 2)
-    # 1 was used the longest ago, and is counted from nothing again.
-    assert (find(1), find(0), find(2)) == (None, 0, 2)
-    # Of three architectures two are counted: 1 is forgotten.
-    assert (find(3), find(4), find(1, 2), find(1)) == (None, None, None, 1)
-    assert made == [0, 1, 2, 1]
+    assert (find(1, 5), find(0)) == (1, 0)
+    # There is no room, until 1 was used 6 images ago.
+    assert (find(2, 3), find(0), find(2), find(2)) == (None, 0, 2, 2)
+    # 1 is counted from nothing again.
+    assert (find(0), find(1)) == (0, None)
+    assert made == [0, 1, 2]
+
+
+def test_few_architectures_are_counted(monkeypatch):
+    monkeypatch.setattr(child_programs, "COUNTED", 2)
+    _, find = programs(most=8, after=2)
+    assert [find(0), find(1), find(2), find(0), find(2)] == [None, None, None, None, 2]
+
+
+def test_without_room_nothing_is_compiled_again_and_again():
+    made, find = programs(most=4, after=8)
+    for _ in range(40):
+        for number in range(8):
+            find(number)
+    assert made == [0, 1, 2, 3]
