@@ -1,4 +1,9 @@
-"""The trained networks by the clock, their controllers included, beside MobileNetV2 1.0x."""
+"""The trained networks by the clock, their controllers included, beside MobileNetV2 1.0x.
+
+Each is measured grouped by architecture, which is how it would be served, and as one routed program
+for all architectures. All take images as they are stored and hold weights as constants. With one
+thread JAX runs programs on the thread that calls them.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +17,16 @@ import numpy as np
 from measuring import interleave, ratio
 
 from instanas_cases import settings
-from jaxnas.runtime.end_to_end import fresh_module, program
+from jaxnas.runtime.end_to_end import fresh_module
 from jaxnas.runtime.instance_experiment import InstanceExperiment
+from jaxnas.runtime.module_program import program
 from jaxnas.runtime.saved_instance import SavedInstance
 
 BATCHES, IMAGES = (1, 64), 128
 
 
 def run(data: str | None, folders: list[str], quick: bool, threads: int) -> list[dict[str, Any]]:
-    """One row for each network and batch size."""
+    """One row for each network, batch size and way: `grouped` and `routed`."""
     config = settings.quick() if data is None else settings.cifar()
     dataset = settings.dataset(data)
     experiment = InstanceExperiment(dataclasses.replace(config, widths=(1.0,)), dataset)
@@ -28,14 +34,23 @@ def run(data: str | None, folders: list[str], quick: bool, threads: int) -> list
     images = np.resize(dataset.test_images, (IMAGES, *dataset.image_shape))
     rows = []
     for folder in folders:
-        ours = program(SavedInstance(pathlib.Path(folder)).module())
+        saved = SavedInstance(pathlib.Path(folder))
+        grouped = saved.predictor(compile_after=None)
+        grouped.prepare(images, sizes=(1,))
+        programs = {
+            "grouped": grouped,
+            "routed": program(saved.module()),
+            "base": base,
+        }
         for batch in BATCHES:
-            rows.append(_race({"ours": ours, "base": base}, images, batch, quick, threads))
-            rows[-1]["network"] = pathlib.Path(folder).name
+            for row in _race(programs, images, batch, quick, threads):
+                rows.append(row | {"network": pathlib.Path(folder).name})
     return rows
 
 
-def _race(programs: dict[str, Any], images, batch: int, quick: bool, threads: int):
+def _race(
+    programs: dict[str, Any], images, batch: int, quick: bool, threads: int
+) -> list[dict[str, Any]]:
     batches = [jnp.asarray(images[i : i + batch]) for i in range(0, len(images), batch)]
 
     def turn(call):
@@ -50,10 +65,16 @@ def _race(programs: dict[str, Any], images, batch: int, quick: bool, threads: in
         call()
     times = interleave(turns, seconds=0.5 if quick else 10, least=5)
     clock = "cpu" if threads == 1 else "wall"
-    base, ours = (getattr(times[name], clock) / len(images) for name in ("base", "ours"))
+    seconds = {name: getattr(each, clock) / len(images) for name, each in times.items()}
+    base = seconds.pop("base")
+    return [_row(way, ours, base, batch, threads) for way, ours in seconds.items()]
+
+
+def _row(way: str, ours: np.ndarray, base: np.ndarray, batch: int, threads: int) -> dict[str, Any]:
     found = ratio(ours, base)
     return {
         "case": "end_to_end",
+        "inference": way,
         "batch": batch,
         "threads": threads,
         "seconds_per_image": float(np.median(ours)),

@@ -25,6 +25,7 @@ from jaxnas.policies.controllers import make_controller
 from jaxnas.policies.instance import InstancePolicy
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime.instance_predictor import InstancePredictor
 from jaxnas.runtime.overrides import from_values
 from jaxnas.runtime.saved_child import DAMAGE, flatten, insert
 from jaxnas.supernets import Network
@@ -122,9 +123,27 @@ class SavedInstance:
         )
 
     def module(self) -> InstanceModule:
-        """Both as one Flax NNX module."""
+        """Both as one Flax NNX module: one program, to be compiled or exported."""
+        return InstanceModule(*self._parts())
+
+    def predictor(
+        self, *, compiled_architectures: int = 32, compile_after: int | None = 64
+    ) -> InstancePredictor:
+        """Both as a function of images that runs each architecture's own program: for serving.
+
+        Args:
+          compiled_architectures: see `InstancePredictor`.
+          compile_after: see `InstancePredictor`.
+        """
+        return InstancePredictor(
+            *self._parts(),
+            compiled_architectures=compiled_architectures,
+            compile_after=compile_after,
+        )
+
+    def _parts(self) -> tuple[Network, InstancePolicy, LatencyTable, Point, Any, Any]:
         mean, std = (np.float32(self.description[name]) for name in ("mean", "std"))
-        return InstanceModule(self.network, self.policy, self.table, self.point, mean, std)
+        return self.network, self.policy, self.table, self.point, mean, std
 
 
 def _rebuild(part: str, expected: Any, arrays: Mapping[str, np.ndarray]) -> Any:

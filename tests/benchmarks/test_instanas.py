@@ -59,8 +59,10 @@ def test_the_summary_has_every_figure():
         {"case": "forward", "ratio": ratio},
         {"case": "step", "ratio": ratio},
         {"case": "forward", "way": "masked", "peak_mb": 9.0},
-        {"case": "end_to_end", "batch": 1, "reduction": {"value": 0.4}},
-        {"case": "end_to_end", "batch": 1, "reduction": {"value": 0.5}},
+        *(
+            {"case": "end_to_end", "inference": way, "batch": 1, "reduction": {"value": value}}
+            for way, value in (("grouped", 0.4), ("grouped", 0.5), ("routed", -1.0))
+        ),
     ]
     summary = instanas.make_summary(seeds, timings)
     assert summary["latency_reduction"]["value"] == pytest.approx(0.5)
@@ -70,6 +72,7 @@ def test_the_summary_has_every_figure():
     assert summary["routed_over_masked_forward"] == summary["routed_over_masked_step"] == ratio
     assert summary["peak_mb_masked_forward"] == 9.0
     assert summary["latency_reduction_measured"]["value"] == pytest.approx(0.45)
+    assert summary["latency_reduction_measured_routed"]["value"] == -1.0
     rows = instanas.make_rows(seeds)
     assert {row["arm"] for row in rows} == set(seeds[0]["arms"])
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnas.supernets.ops.convolution import check_kernel
+from jaxnas.supernets.ops.convolution import check_kernel, pad_images
 from jaxnas.supernets.ops.outline import outlined
 
 _FOLDS = 8
@@ -64,11 +64,6 @@ def _shift_and_add(stride, x, weights):
         for i, j in product(range(size), repeat=2)
     ]
     return lax.optimization_barrier(functools.reduce(jnp.add, taps))
-
-
-def pad_images(x: jax.Array, pad: int) -> jax.Array:
-    """Pads the two image axes of `[B, H, W, C]` with zeros."""
-    return jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
 
 
 def _forward(x, weights, stride):

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnas.supernets.ops.depthwise import pad_images
+from jaxnas.supernets.ops.convolution import pad_images
 from jaxnas.supernets.ops.outline import outlined
 
 _WINDOW, _STRIDES = (1, 3, 3, 1), (1, 1, 1, 1)
