@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxnas.data.batches import normalize
+from jaxnas.data.batches import check_shape, normalize
 from jaxnas.supernets import Network, standalone
 from jaxnas.supernets.child import ARCHITECTURE
 from jaxnas.supernets.ops.operation import Shape
@@ -70,7 +70,11 @@ class ChildModule(nnx.Module):
         Args:
           images: as they are stored.
           use_batch_statistics: normalise by the batch, as in training, not by measured moments.
+
+        Raises:
+          ValueError: images of another shape.
         """
+        check_shape(images, self.child.image_shape, "this child")
         weights = self.weights.tree()
         build = standalone.Standalone(
             self.child,

@@ -50,6 +50,13 @@ def test_module_gives_the_logits_of_the_trainers_evaluation(exported, data):
     np.testing.assert_allclose(module(scaled), logits, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(4, 4, 1), (2, 4, 4, 3), (2, 5, 4, 1)])
+def test_images_of_another_shape_are_named(exported, shape):
+    # Those of three colours would otherwise be standardised by one mean, and go through.
+    with pytest.raises(ValueError, match=r"images have shape .*; this child takes \[B, 4, 4, 1\]"):
+        exported[0](jnp.zeros(shape))
+
+
 @pytest.mark.slow
 def test_a_searched_cell_with_pools_and_sums(data):
     network = enas_micro(image_shape=(4, 4, 1), num_classes=3, cells=2, nodes=1, channels=2)

@@ -5,8 +5,11 @@ A data cursor is one int, the global step: nothing else has to be saved to resum
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxnas.data.errors import DataError
 
@@ -76,6 +79,27 @@ def batch_indices(key: jax.Array, step: jax.Array | int, size: int, batch_size: 
 def gather(images: jax.Array, labels: jax.Array, indices: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The images and labels at `indices`, from arrays that live on the device."""
     return jnp.take(images, indices, axis=0), jnp.take(labels, indices, axis=0)
+
+
+def check_shape(images: Any, image_shape: tuple[int, ...], reader: str) -> None:
+    """Checks that images are `[B, H, W, C]` of the size that their reader takes.
+
+    Args:
+      images: any array.
+      image_shape: `(H, W, C)`.
+      reader: who takes them, for the message.
+
+    Raises:
+      ValueError: they are of another shape.
+
+    Example:
+      >>> check_shape(jnp.zeros((8, 32, 32, 3)), (32, 32, 3), "this network")
+    """
+    if np.shape(images)[1:] != tuple(image_shape):
+        raise ValueError(
+            f"images have shape {list(np.shape(images))}; {reader} takes "
+            f"[B, {', '.join(map(str, image_shape))}]."
+        )
 
 
 def normalize(images: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:

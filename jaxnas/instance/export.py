@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxnas.data.batches import normalize
+from jaxnas.data.batches import check_shape, normalize
 from jaxnas.export import Variables, serialize
 from jaxnas.instance.prediction import Prediction, predict
 from jaxnas.objectives import LatencyTable
@@ -58,7 +58,11 @@ class InstanceModule(nnx.Module):
 
         Args:
           images: `[B, H, W, C]` as they are stored, `uint8` or floats in [0, 1].
+
+        Raises:
+          ValueError: images of another shape.
         """
+        check_shape(images, self.network.image_shape, "this network")
         weights = self.weights.tree(), self.moments.tree(), self.controller.tree()
         standard = normalize(images, self.mean[...], self.std[...])
         return predict(Supernet(self.network), self.policy, self.table, weights, standard)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxnas.data.batches import check_shape
 from jaxnas.policies import bits
 from jaxnas.policies.base import Params, Sample
 from jaxnas.policies.controllers import large_kernels, small_resnet
@@ -77,11 +78,7 @@ class InstancePolicy:
 
     def logits(self, params: Params, images: jax.Array) -> jax.Array:
         """The logits `[B, T]` of the bits being on; raises `ValueError` for other images."""
-        if images.shape[1:] != tuple(self.image_shape):
-            raise ValueError(
-                f"images have shape {list(images.shape)}; this policy takes "
-                f"[B, {', '.join(map(str, self.image_shape))}]."
-            )
+        check_shape(images, self.image_shape, "this policy")
         return self.controller.apply(params, images, context=Context())
 
     def probabilities(self, params: Params, images: jax.Array) -> jax.Array:

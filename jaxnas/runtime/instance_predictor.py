@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.data.batches import normalize
+from jaxnas.data.batches import check_shape, normalize
 from jaxnas.export import ChildModule
 from jaxnas.instance.prediction import Prediction
 from jaxnas.objectives import LatencyTable
@@ -183,12 +183,7 @@ class InstancePredictor:
         return self._latencies[key]
 
     def _check(self, images: Any) -> None:
-        expected = tuple(self.network.image_shape)
-        if np.ndim(images) != 1 + len(expected) or tuple(np.shape(images)[1:]) != expected:
-            raise ValueError(
-                f"images have shape {list(np.shape(images))}; this network takes "
-                f"[B, {', '.join(map(str, expected))}]."
-            )
+        check_shape(images, self.network.image_shape, "this network")
         if not len(images):
             raise ValueError("there are no images: give at least one.")
 

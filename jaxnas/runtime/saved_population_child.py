@@ -12,7 +12,7 @@ from flax import nnx
 
 from jaxnas.children import NasRLConv
 from jaxnas.children.masked_layers import LayerMoments
-from jaxnas.data.batches import normalize
+from jaxnas.data.batches import check_shape, normalize
 from jaxnas.export import Variables
 from jaxnas.population_config import NasRLConvConfig
 from jaxnas.runtime import child_files
@@ -45,7 +45,12 @@ class PopulationChildModule(nnx.Module):
         self.mean, self.std = nnx.BatchStat(jnp.asarray(mean)), nnx.BatchStat(jnp.asarray(std))
 
     def __call__(self, images: jax.Array) -> jax.Array:
-        """Logits `[B, K]` of images `[B, H, W, C]`, `uint8` or floats in [0, 1]."""
+        """Logits `[B, K]` of images `[B, H, W, C]`, `uint8` or floats in [0, 1].
+
+        Raises:
+          ValueError: images of another shape.
+        """
+        check_shape(images, self.model.settings.image_shape, "this child")
         images = normalize(images, self.mean[...], self.std[...])
         architecture = np.array(self.architecture, np.int32)
         weights, moments = self.weights.tree(), self.moments.tree()

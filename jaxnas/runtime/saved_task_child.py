@@ -15,7 +15,7 @@ from flax import nnx
 
 from jaxnas.children import SmallImageChildren, TextChildren
 from jaxnas.data import DataError, HashVocabulary, number_tokens, tokenize
-from jaxnas.data.batches import normalize
+from jaxnas.data.batches import check_shape, normalize
 from jaxnas.export import Variables
 from jaxnas.runtime import child_files
 from jaxnas.runtime.overrides import from_values
@@ -99,7 +99,12 @@ class ImageChildModule(TaskChildModule):
         return np.asarray(images)
 
     def __call__(self, images: jax.Array) -> jax.Array:
-        """The logits `[B, K]` of images `[B, H, W, C]`, `uint8` or floats in [0, 1]."""
+        """The logits `[B, K]` of images `[B, H, W, C]`, `uint8` or floats in [0, 1].
+
+        Raises:
+          ValueError: images of another shape.
+        """
+        check_shape(images, self.model.image_shape, "this child")
         return self.logits(normalize(jnp.asarray(images), self.mean[...], self.std[...]))
 
 

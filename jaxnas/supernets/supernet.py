@@ -10,6 +10,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
+from jaxnas.data.batches import check_shape
 from jaxnas.supernets import standalone
 from jaxnas.supernets.chunks import Chunked
 from jaxnas.supernets.executors import compiled, dense, grouped, host, routed, routed_function
@@ -223,11 +224,7 @@ class Supernet:
         return architectures
 
     def _check(self, images: jax.Array) -> None:
-        if images.shape[1:] != tuple(self.network.image_shape):
-            raise ValueError(
-                f"images have shape {list(images.shape)}; network {self.network.name!r} takes "
-                f"[B, {', '.join(map(str, self.network.image_shape))}]."
-            )
+        check_shape(images, self.network.image_shape, f"network {self.network.name!r}")
 
 
 def _choose(plan: Plan, params: Params, images: jax.Array) -> str:

@@ -149,6 +149,13 @@ def test_images_that_do_not_fit_are_named(make, given, message):
             call(given)
 
 
+def test_the_module_names_the_shape_too(parts):
+    with pytest.raises(
+        ValueError, match=r"shape \[2, 4, 4, 3\]; this network takes \[B, 4, 4, 1\]"
+    ):
+        InstanceModule(*parts)(jnp.zeros((2, 4, 4, 3)))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
