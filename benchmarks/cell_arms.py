@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import pathlib
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -25,12 +27,16 @@ from jaxnas.engine import DeviceData, Engine, Split, device_data
 from jaxnas.runtime.experiment import make_searcher
 from jaxnas.runtime.files import write_json
 from jaxnas.runtime.json_values import from_json
-from jaxnas.supernets import Supernet, child_network, count_flops
+from jaxnas.supernets import Network, Supernet, child_network, children_network, count_flops
 from jaxnas.training import Trainer
 
 
 class Arm(NamedTuple):
-    """Where children come from: `search`, `random`, or the `fixed` one of a family."""
+    """Where children come from.
+
+    `search`: a search and then short trainings; `shortlist`: short trainings of random children;
+    `random`; or the `fixed` one of a family.
+    """
 
     family: str
     source: str
@@ -42,7 +48,24 @@ ARMS = {
     "shufflenas": Arm("shufflenas", "search"),
     "shufflenet_v2": Arm("shufflenas", "fixed"),
     "random": Arm("shufflenas", "random"),
+    "random_shortlist": Arm("shufflenas", "shortlist"),
 }
+
+
+class Candidate(NamedTuple):
+    """An architecture `[T]` with the validation accuracies that it was picked by, else NaN.
+
+    Attributes:
+      architecture: of its space.
+      shared_accuracy: with shared weights.
+      short_accuracy: after a short training of its own.
+      list_accuracy: the mean of the latter over all that were trained shortly beside it.
+    """
+
+    architecture: np.ndarray
+    shared_accuracy: float = math.nan
+    short_accuracy: float = math.nan
+    list_accuracy: float = math.nan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +78,10 @@ class Budget:
       search_channels: of the shared-weight network, by family.
       search: the search, the same for both families.
       samples: children that are ranked by shared weights after it.
-      trained: how many children of a search, or random ones, are trained; the best one on
-        validation data is the result of the arm.
+      shortlist: how many of the best of those are trained shortly.
+      short: that training, in the network of the search but with weights of its own.
+      trained: how many children of a search, the best ones after the short training, or random
+        ones are trained; the best one on validation data is the result of the arm.
       training: the training of one child.
     """
 
@@ -65,6 +90,8 @@ class Budget:
     search_channels: dict[str, int]
     search: SearchConfig
     samples: int
+    shortlist: int
+    short: TrainConfig
     trained: int
     training: TrainConfig
 
@@ -104,6 +131,11 @@ class Contest:
         enas = self.families["enas"]
         return enas.parameters(np.array(enas.fixed), self.budget.channels, self.dataset.image_shape)
 
+    def search_network(self, family: str) -> Network:
+        """The network in which a family is searched."""
+        config = self.families[family].search(self.budget.search_channels[family])
+        return config.build(self.dataset.image_shape, CLASSES)
+
     @property
     def terms(self) -> dict[str, Any]:
         """What finished tasks depend on, as plain values."""
@@ -130,29 +162,28 @@ class Contest:
         children = self._children(arm, seed)
         searched = time.process_time() - start
         rows = []
-        for i, (architecture, shared) in enumerate(children):
+        for i, candidate in enumerate(children):
             row = {"arm": name, "seed": seed, "child": i, "search_cpu_seconds": round(searched, 1)}
-            shared_accuracy = None if np.isnan(shared) else round(float(shared), 4)
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1), i)
-            row |= {"shared_accuracy": shared_accuracy} | self._train(family, architecture, key)
+            row |= _picked_by(candidate) | self.train(family, candidate.architecture, key)
             rows.append(row)
         return rows
 
-    def _children(self, arm: Arm, seed: int) -> list[tuple[np.ndarray, float]]:
-        """Architectures with their shared-weight accuracies, NaN where there is none."""
-        family = self.families[arm.family]
+    def _children(self, arm: Arm, seed: int) -> list[Candidate]:
+        """What is trained."""
+        family, budget = self.families[arm.family], self.budget
         if arm.source == "fixed":
-            return [(np.array(family.fixed, np.int32), np.nan)]
+            return [Candidate(np.array(family.fixed, np.int32))]
         key = jax.random.fold_in(jax.random.key(seed), 0)
-        if arm.source == "random":
-            space = family.network(self.budget.channels, self.dataset.image_shape).space
-            return [(a, np.nan) for a in np.asarray(space.sample(key, self.budget.trained))]
-        return self._search(arm.family, key)
+        network = self.search_network(arm.family)
+        if arm.source == "search":
+            return self._shortlisted(network, key, self._search(network, key))
+        count = budget.trained if arm.source == "random" else budget.shortlist
+        uniform = [Candidate(a) for a in np.asarray(network.space.sample(key, count))]
+        return uniform if arm.source == "random" else self._shortlisted(network, key, uniform)
 
-    def _search(self, name: str, key: jax.Array) -> list[tuple[np.ndarray, float]]:
+    def _search(self, network: Network, key: jax.Array) -> list[Candidate]:
         """The best children of a search by shared weights."""
-        config = self.families[name].search(self.budget.search_channels[name])
-        network = config.build(self.dataset.image_shape, CLASSES)
         searcher = make_searcher(network.space, SearcherConfig())
         sizes = self.dataset.sizes
         engine = Engine(
@@ -162,9 +193,37 @@ class Contest:
         while int(state.step) < engine.total_steps:
             state, _ = engine.step(state, self.data)
         best = derive(engine, state, self.data, self.budget.samples)
-        return list(zip(*best, strict=True))[: self.budget.trained]
+        return [Candidate(*pair) for pair in zip(*best, strict=True)][: self.budget.shortlist]
 
-    def _train(self, family: Family, architecture: np.ndarray, key: jax.Array) -> dict[str, Any]:
+    def _shortlisted(
+        self, network: Network, key: jax.Array, candidates: list[Candidate]
+    ) -> list[Candidate]:
+        """The best of the candidates after a short training of each."""
+        accuracies = self.short_accuracies(network, key, [c.architecture for c in candidates])
+        mean, ranks = float(np.nanmean(accuracies)), np.nan_to_num(accuracies, nan=-1.0)
+        best = np.argsort(-ranks, kind="stable")[: self.budget.trained]
+        return [
+            candidates[i]._replace(short_accuracy=accuracies[i], list_accuracy=mean) for i in best
+        ]
+
+    def short_accuracies(
+        self, network: Network, key: jax.Array, architectures: Sequence[np.ndarray]
+    ) -> list[float]:
+        """The validation accuracies of children of one network after a short training of each.
+
+        Weights are each child's own. All have the width of the network, so that they share its
+        programs: at their own widths compiling would take longer than the training.
+        """
+        children = children_network(network, architectures)
+        trainer = Trainer(children, self.budget.short, self.dataset.sizes["train"])
+        keys = jax.random.split(jax.random.fold_in(key, 0), len(architectures))
+        accuracies = []
+        for i, child_key in enumerate(keys):
+            trained = trainer.train(child_key, self.data, [i])
+            accuracies.append(trainer.accuracy(trained, self.data.validation, self.data, [i]))
+        return accuracies
+
+    def train(self, family: Family, architecture: np.ndarray, key: jax.Array) -> dict[str, Any]:
         """Trains one child at the width that matches the target, and measures it."""
         shape, start = self.dataset.image_shape, time.process_time()
         channels = family.channels(architecture, self.target, shape)
@@ -187,3 +246,10 @@ class Contest:
 def chosen(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The child with the highest validation accuracy; one that diverged comes last."""
     return max(rows, key=lambda row: np.nan_to_num(row["validation_accuracy"], nan=-1.0))
+
+
+def _picked_by(candidate: Candidate) -> dict[str, float | None]:
+    """The accuracies that a candidate was picked by, as plain values."""
+    values = candidate._asdict()
+    del values["architecture"]
+    return {name: None if np.isnan(x) else round(float(x), 4) for name, x in values.items()}

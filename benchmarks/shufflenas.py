@@ -1,9 +1,11 @@
 """Cells at matched parameters: ENAS's, ShuffleNASNets', ShuffleNet V2's unit, and random ones.
 
-For each seed both spaces are searched by the same recipe, and the best two children by shared
-weights are trained from scratch, as are the cells that ENAS published, ShuffleNet V2's unit (a
-point of the space of ShuffleNASNets) and two random points of that space. An arm's result is its
-child with the best validation accuracy. Every child has the width that brings its parameters
+For each seed both spaces are searched by the same recipe: ENAS's search, then short trainings of
+the best 12 children by shared weights, each with weights of its own in the network of the search.
+The best two of those are trained from scratch, as are the cells that ENAS published, ShuffleNet
+V2's unit (a point of the space of ShuffleNASNets), two random points of that space, and the best
+two of 12 random points after the same short trainings. An arm's result is its child with the best
+validation accuracy. Every child has the width that brings its parameters
 nearest to those of ENAS's published cells; the recipe, the images and the number of epochs are the
 same for all: 8 epochs of a one-cycle recipe on 4,000 images of CIFAR-10, halved to 16 x 16 pixels
 so that one core can train all of it. Accuracies are those of the test split. Latencies are taken
@@ -15,7 +17,10 @@ the searched ENAS child over that of the searched ShuffleNAS child of the same s
 `accuracy_gap` is the test accuracy of the latter minus that of the former, `_to_published` the same
 against ENAS's published cells and `_to_shufflenet_v2` against the unit; `search_over_random` is the
 mean of all trained children of a ShuffleNAS search minus that of the random ones,
-`search_over_best_random` compares those chosen by validation.
+`search_over_best_random` compares those chosen by validation. What shared weights add to the short
+trainings: `search_over_shortlist` is the same against the random children that were picked by short
+trainings alone, and `list_over_random` the mean validation accuracy of all 12 short trainings of a
+search minus that of random children.
 
     python benchmarks/shufflenas.py --data cifar.npz --work DIR
 
@@ -70,7 +75,9 @@ def make_budget(quick: bool) -> Budget:
         channels=4 if quick else 10,
         search_channels={"enas": 2, "shufflenas": 4} if quick else {"enas": 8, "shufflenas": 32},
         search=search,
-        samples=2 if quick else 30,
+        samples=3 if quick else 30,
+        shortlist=2 if quick else 12,
+        short=dataclasses.replace(training, epochs=1 if quick else 2),
         trained=1 if quick else 2,
         training=training,
     )
@@ -117,6 +124,10 @@ def make_summary(rows: list[dict[str, Any]], target: int) -> dict[str, Any]:
         summary[f"accuracy_gap_to_{other.removeprefix('enas_')}"] = mean_interval(gap)
     over_random = mean_of("shufflenas") - mean_of("random")
     summary["search_over_random"] = mean_interval(over_random)
+    over_shortlist = mean_of("shufflenas") - mean_of("random_shortlist")
+    summary["search_over_shortlist"] = mean_interval(over_shortlist)
+    lists = of("shufflenas", "list_accuracy") - of("random_shortlist", "list_accuracy")
+    summary["list_over_random"] = mean_interval(lists)
     over_best = accuracy["shufflenas"] - accuracy["random"]
     summary["search_over_best_random"] = mean_interval(over_best)
     summary |= {f"accuracy_{arm}": mean_interval(values) for arm, values in accuracy.items()}

@@ -1,7 +1,10 @@
 """What `shufflenas.py` and `ranking.py` compute from their trainings, on made-up ones."""
 
+import dataclasses
 import json
+import pathlib
 
+import jax
 import numpy as np
 import pytest
 
@@ -32,6 +35,7 @@ def made_up_rows():
             "shufflenas": ("search", 0.51, 10.0),
             "shufflenet_v2": ("fixed", 0.49, 8.0),
             "random": ("random", 0.50, 9.0),
+            "random_shortlist": ("shortlist", 0.503, 9.0),
         }.items():
             assert cell_arms.ARMS[arm].source == source
             for child in range(1 if source == "fixed" else 2):
@@ -40,6 +44,7 @@ def made_up_rows():
                 row |= {"validation_accuracy": 0.5 + 0.01 * child}
                 row |= {"test_accuracy": accuracy + 0.001 * seed + 0.02 * child}
                 row |= {"train_cpu_seconds": 60.0, "search_cpu_seconds": 30.0}
+                row |= {"list_accuracy": {"shufflenas": 0.37, "random_shortlist": 0.36}.get(arm)}
                 rows.append(row)
             best = cell_arms.chosen(rows[-1 - child :])
             best |= {"chosen": True, "milliseconds_b1": time / 10, "milliseconds_b64": time}
@@ -56,9 +61,11 @@ def test_the_summary_of_cells():
     # A fixed cell has one child, the searched one is the better of two.
     assert summary["accuracy_gap_to_published"]["value"] == pytest.approx(0.51 + 0.02 - 0.52)
     assert summary["search_over_random"]["value"] == pytest.approx(0.01)
+    assert summary["search_over_shortlist"]["value"] == pytest.approx(0.007)
+    assert summary["list_over_random"]["value"] == pytest.approx(0.01)
     assert summary["accuracy_random_mean"]["value"] == pytest.approx(0.50 + 0.01 + 0.001)
     assert summary["parameters_farthest_from_target"] == pytest.approx(0.01)
-    assert summary["accuracy_cpu_minutes"] == pytest.approx(3 * (8 * 60 + 5 * 30) / 60)
+    assert summary["accuracy_cpu_minutes"] == pytest.approx(3 * (10 * 60 + 6 * 30) / 60)
     json.dumps(summary)
 
 
@@ -67,6 +74,38 @@ def test_a_child_that_diverged_is_not_chosen():
 
     rows = [{"validation_accuracy": float("nan")}, {"validation_accuracy": 0.1}]
     assert cell_arms.chosen(rows) is rows[1]
+
+
+def test_the_best_after_short_trainings_are_kept(monkeypatch):
+    import cell_arms
+    import shufflenas
+
+    dataset = shufflenas.load_data(None, quick=True)
+    budget = dataclasses.replace(shufflenas.make_budget(quick=True), trained=2)
+    contest = cell_arms.Contest(budget, dataset, pathlib.Path("unused"))
+    accuracies = [0.3, float("nan"), 0.5, 0.4]
+
+    class Made:
+        def __init__(self, network, config, size):
+            assert config == budget.short
+
+        def train(self, key, data, architecture):
+            return architecture[0]
+
+        def accuracy(self, trained, split, data, architecture):
+            assert split is data.validation
+            return accuracies[trained]
+
+    monkeypatch.setattr(cell_arms, "Trainer", Made)
+    network = contest.families["shufflenas"].search(4).build(dataset.image_shape, 10)
+    candidates = [cell_arms.Candidate(np.full(2, i), 0.1 * i) for i in range(4)]
+    kept = contest._shortlisted(network, jax.random.key(0), candidates)
+    assert [list(child.architecture) for child in kept] == [[2, 2], [3, 3]]
+    found = [cell_arms._picked_by(child) for child in kept]
+    expected = {"shared_accuracy": 0.2, "short_accuracy": 0.5, "list_accuracy": 0.4}
+    assert found == [expected, expected | {"shared_accuracy": 0.3, "short_accuracy": 0.4}]
+    nothing = dict.fromkeys(expected)
+    assert cell_arms._picked_by(cell_arms.Candidate(np.zeros(2))) == nothing
 
 
 def test_moments_in_common_are_means_over_the_children_that_have_them():
