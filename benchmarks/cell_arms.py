@@ -13,14 +13,15 @@ import math
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from cell_budget import ARMS, Arm, Budget, Candidate
 from cell_networks import CLASSES, Family, families
 
-from jaxnas.config import SearchConfig, SearcherConfig, TrainConfig
+from jaxnas.config import SearcherConfig
 from jaxnas.data import Dataset
 from jaxnas.derive import derive
 from jaxnas.engine import DeviceData, Engine, Split, device_data
@@ -29,71 +30,6 @@ from jaxnas.runtime.files import write_json
 from jaxnas.runtime.json_values import from_json
 from jaxnas.supernets import Network, Supernet, child_network, children_network, count_flops
 from jaxnas.training import Trainer
-
-
-class Arm(NamedTuple):
-    """Where children come from.
-
-    `search`: a search and then short trainings; `shortlist`: short trainings of random children;
-    `random`; or the `fixed` one of a family.
-    """
-
-    family: str
-    source: str
-
-
-ARMS = {
-    "enas": Arm("enas", "search"),
-    "enas_published": Arm("enas", "fixed"),
-    "shufflenas": Arm("shufflenas", "search"),
-    "shufflenet_v2": Arm("shufflenas", "fixed"),
-    "random": Arm("shufflenas", "random"),
-    "random_shortlist": Arm("shufflenas", "shortlist"),
-}
-
-
-class Candidate(NamedTuple):
-    """An architecture `[T]` with the validation accuracies that it was picked by, else NaN.
-
-    Attributes:
-      architecture: of its space.
-      shared_accuracy: with shared weights.
-      short_accuracy: after a short training of its own.
-      list_accuracy: the mean of the latter over all that were trained shortly beside it.
-    """
-
-    architecture: np.ndarray
-    shared_accuracy: float = math.nan
-    short_accuracy: float = math.nan
-    list_accuracy: float = math.nan
-
-
-@dataclasses.dataclass(frozen=True)
-class Budget:
-    """What every arm may spend.
-
-    Attributes:
-      nodes: of a cell of ENAS (5, as published), and of a branch of ShuffleNASNets.
-      channels: of ENAS's published cells, whose parameters all children are matched to.
-      search_channels: of the shared-weight network, by family.
-      search: the search, the same for both families.
-      samples: children that are ranked by shared weights after it.
-      shortlist: how many of the best of those are trained shortly.
-      short: that training, in the network of the search but with weights of its own.
-      trained: how many children of a search, the best ones after the short training, or random
-        ones are trained; the best one on validation data is the result of the arm.
-      training: the training of one child.
-    """
-
-    nodes: tuple[int, int]
-    channels: int
-    search_channels: dict[str, int]
-    search: SearchConfig
-    samples: int
-    shortlist: int
-    short: TrainConfig
-    trained: int
-    training: TrainConfig
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -165,7 +101,7 @@ class Contest:
         for i, candidate in enumerate(children):
             row = {"arm": name, "seed": seed, "child": i, "search_cpu_seconds": round(searched, 1)}
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1), i)
-            row |= _picked_by(candidate) | self.train(family, candidate.architecture, key)
+            row |= candidate.picked_by() | self.train(family, candidate.architecture, key)
             rows.append(row)
         return rows
 
@@ -176,11 +112,16 @@ class Contest:
             return [Candidate(np.array(family.fixed, np.int32))]
         key = jax.random.fold_in(jax.random.key(seed), 0)
         network = self.search_network(arm.family)
+        searched, beside = [], budget.shortlist[1]
         if arm.source == "search":
-            return self._shortlisted(network, key, self._search(network, key))
-        count = budget.trained if arm.source == "random" else budget.shortlist
+            searched = self._search(network, key)
+        elif arm.source == "shortlist":
+            beside = sum(budget.shortlist)
+        count = budget.trained if arm.source == "random" else beside
         uniform = [Candidate(a) for a in np.asarray(network.space.sample(key, count))]
-        return uniform if arm.source == "random" else self._shortlisted(network, key, uniform)
+        if arm.source == "random":
+            return uniform
+        return self._shortlisted(network, key, searched, uniform)
 
     def _search(self, network: Network, key: jax.Array) -> list[Candidate]:
         """The best children of a search by shared weights."""
@@ -193,18 +134,23 @@ class Contest:
         while int(state.step) < engine.total_steps:
             state, _ = engine.step(state, self.data)
         best = derive(engine, state, self.data, self.budget.samples)
-        return [Candidate(*pair) for pair in zip(*best, strict=True)][: self.budget.shortlist]
+        return [Candidate(*pair) for pair in zip(*best, strict=True)][: self.budget.shortlist[0]]
 
     def _shortlisted(
-        self, network: Network, key: jax.Array, candidates: list[Candidate]
+        self,
+        network: Network,
+        key: jax.Array,
+        searched: list[Candidate],
+        uniform: list[Candidate],
     ) -> list[Candidate]:
         """The best of the candidates after a short training of each."""
-        accuracies = self.short_accuracies(network, key, [c.architecture for c in candidates])
-        mean, ranks = float(np.nanmean(accuracies)), np.nan_to_num(accuracies, nan=-1.0)
-        best = np.argsort(-ranks, kind="stable")[: self.budget.trained]
-        return [
-            candidates[i]._replace(short_accuracy=accuracies[i], list_accuracy=mean) for i in best
-        ]
+        candidates, count = searched + uniform, len(searched)
+        found = self.short_accuracies(network, key, [c.architecture for c in candidates])
+        # One that diverged counts as 0.
+        accuracies = np.nan_to_num(found)
+        means = [float(x.mean()) if len(x) else math.nan for x in np.split(accuracies, [count])]
+        best = np.argsort(-accuracies, kind="stable")[: self.budget.trained]
+        return [Candidate(*candidates[i][:2], found[i], *means) for i in best]
 
     def short_accuracies(
         self, network: Network, key: jax.Array, architectures: Sequence[np.ndarray]
@@ -246,10 +192,3 @@ class Contest:
 def chosen(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The child with the highest validation accuracy; one that diverged comes last."""
     return max(rows, key=lambda row: np.nan_to_num(row["validation_accuracy"], nan=-1.0))
-
-
-def _picked_by(candidate: Candidate) -> dict[str, float | None]:
-    """The accuracies that a candidate was picked by, as plain values."""
-    values = candidate._asdict()
-    del values["architecture"]
-    return {name: None if np.isnan(x) else round(float(x), 4) for name, x in values.items()}

@@ -26,6 +26,7 @@ def test_widths_bring_parameters_nearest_to_a_target():
 def made_up_rows():
     """Three seeds: ENAS takes twice as long and is one point worse than ShuffleNAS."""
     import cell_arms
+    import cell_budget
 
     rows = []
     for seed in range(3):
@@ -37,14 +38,14 @@ def made_up_rows():
             "random": ("random", 0.50, 9.0),
             "random_shortlist": ("shortlist", 0.503, 9.0),
         }.items():
-            assert cell_arms.ARMS[arm].source == source
+            assert cell_budget.ARMS[arm].source == source
             for child in range(1 if source == "fixed" else 2):
                 # The second child is better in validation by 0.01, in test by 0.02.
                 row = {"arm": arm, "seed": seed, "child": child, "parameters": 100 + child}
                 row |= {"validation_accuracy": 0.5 + 0.01 * child}
                 row |= {"test_accuracy": accuracy + 0.001 * seed + 0.02 * child}
                 row |= {"train_cpu_seconds": 60.0, "search_cpu_seconds": 30.0}
-                row |= {"list_accuracy": {"shufflenas": 0.37, "random_shortlist": 0.36}.get(arm)}
+                row |= {"searched_mean": 0.37, "random_mean": 0.36 if arm == "enas" else 0.38}
                 rows.append(row)
             best = cell_arms.chosen(rows[-1 - child :])
             best |= {"chosen": True, "milliseconds_b1": time / 10, "milliseconds_b64": time}
@@ -62,7 +63,8 @@ def test_the_summary_of_cells():
     assert summary["accuracy_gap_to_published"]["value"] == pytest.approx(0.51 + 0.02 - 0.52)
     assert summary["search_over_random"]["value"] == pytest.approx(0.01)
     assert summary["search_over_shortlist"]["value"] == pytest.approx(0.007)
-    assert summary["list_over_random"]["value"] == pytest.approx(0.01)
+    assert summary["searched_over_random_enas"]["value"] == pytest.approx(0.01)
+    assert summary["searched_over_random_shufflenas"]["value"] == pytest.approx(-0.01)
     assert summary["accuracy_random_mean"]["value"] == pytest.approx(0.50 + 0.01 + 0.001)
     assert summary["parameters_farthest_from_target"] == pytest.approx(0.01)
     assert summary["accuracy_cpu_minutes"] == pytest.approx(3 * (10 * 60 + 6 * 30) / 60)
@@ -78,6 +80,7 @@ def test_a_child_that_diverged_is_not_chosen():
 
 def test_the_best_after_short_trainings_are_kept(monkeypatch):
     import cell_arms
+    import cell_budget
     import shufflenas
 
     dataset = shufflenas.load_data(None, quick=True)
@@ -98,14 +101,17 @@ def test_the_best_after_short_trainings_are_kept(monkeypatch):
 
     monkeypatch.setattr(cell_arms, "Trainer", Made)
     network = contest.families["shufflenas"].search(4).build(dataset.image_shape, 10)
-    candidates = [cell_arms.Candidate(np.full(2, i), 0.1 * i) for i in range(4)]
-    kept = contest._shortlisted(network, jax.random.key(0), candidates)
+    searched = [cell_budget.Candidate(np.full(2, i), 0.1 * i) for i in range(3)]
+    uniform = [cell_budget.Candidate(np.full(2, 3))]
+    kept = contest._shortlisted(network, jax.random.key(0), searched, uniform)
     assert [list(child.architecture) for child in kept] == [[2, 2], [3, 3]]
-    found = [cell_arms._picked_by(child) for child in kept]
-    expected = {"shared_accuracy": 0.2, "short_accuracy": 0.5, "list_accuracy": 0.4}
-    assert found == [expected, expected | {"shared_accuracy": 0.3, "short_accuracy": 0.4}]
-    nothing = dict.fromkeys(expected)
-    assert cell_arms._picked_by(cell_arms.Candidate(np.zeros(2))) == nothing
+    # A child that diverged counts as 0 in the mean.
+    means = {"searched_mean": round((0.3 + 0.0 + 0.5) / 3, 4), "random_mean": 0.4}
+    found = [child.picked_by() for child in kept]
+    assert found[0] == {"shared_accuracy": 0.2, "short_accuracy": 0.5} | means
+    assert found[1] == {"shared_accuracy": None, "short_accuracy": 0.4} | means
+    alone = contest._shortlisted(network, jax.random.key(0), [], searched)[0]
+    assert alone.picked_by()["searched_mean"] is None
 
 
 def test_moments_in_common_are_means_over_the_children_that_have_them():
