@@ -9,64 +9,27 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import pathlib
 import time
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from cell_budget import ARMS, Arm, Budget, Candidate
 from cell_networks import CLASSES, Family, families
 
-from jaxnas.config import SearchConfig, SearcherConfig, TrainConfig
+from jaxnas.config import SearcherConfig
 from jaxnas.data import Dataset
 from jaxnas.derive import derive
 from jaxnas.engine import DeviceData, Engine, Split, device_data
 from jaxnas.runtime.experiment import make_searcher
 from jaxnas.runtime.files import write_json
 from jaxnas.runtime.json_values import from_json
-from jaxnas.supernets import Supernet, child_network, count_flops
+from jaxnas.supernets import Network, Supernet, child_network, children_network, count_flops
 from jaxnas.training import Trainer
-
-
-class Arm(NamedTuple):
-    """Where children come from: `search`, `random`, or the `fixed` one of a family."""
-
-    family: str
-    source: str
-
-
-ARMS = {
-    "enas": Arm("enas", "search"),
-    "enas_published": Arm("enas", "fixed"),
-    "shufflenas": Arm("shufflenas", "search"),
-    "shufflenet_v2": Arm("shufflenas", "fixed"),
-    "random": Arm("shufflenas", "random"),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Budget:
-    """What every arm may spend.
-
-    Attributes:
-      nodes: of a cell of ENAS (5, as published), and of a branch of ShuffleNASNets.
-      channels: of ENAS's published cells, whose parameters all children are matched to.
-      search_channels: of the shared-weight network, by family.
-      search: the search, the same for both families.
-      samples: children that are ranked by shared weights after it.
-      trained: how many children of a search, or random ones, are trained; the best one on
-        validation data is the result of the arm.
-      training: the training of one child.
-    """
-
-    nodes: tuple[int, int]
-    channels: int
-    search_channels: dict[str, int]
-    search: SearchConfig
-    samples: int
-    trained: int
-    training: TrainConfig
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -104,6 +67,11 @@ class Contest:
         enas = self.families["enas"]
         return enas.parameters(np.array(enas.fixed), self.budget.channels, self.dataset.image_shape)
 
+    def search_network(self, family: str) -> Network:
+        """The network in which a family is searched."""
+        config = self.families[family].search(self.budget.search_channels[family])
+        return config.build(self.dataset.image_shape, CLASSES)
+
     @property
     def terms(self) -> dict[str, Any]:
         """What finished tasks depend on, as plain values."""
@@ -130,29 +98,33 @@ class Contest:
         children = self._children(arm, seed)
         searched = time.process_time() - start
         rows = []
-        for i, (architecture, shared) in enumerate(children):
+        for i, candidate in enumerate(children):
             row = {"arm": name, "seed": seed, "child": i, "search_cpu_seconds": round(searched, 1)}
-            shared_accuracy = None if np.isnan(shared) else round(float(shared), 4)
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1), i)
-            row |= {"shared_accuracy": shared_accuracy} | self._train(family, architecture, key)
+            row |= candidate.picked_by() | self.train(family, candidate.architecture, key)
             rows.append(row)
         return rows
 
-    def _children(self, arm: Arm, seed: int) -> list[tuple[np.ndarray, float]]:
-        """Architectures with their shared-weight accuracies, NaN where there is none."""
-        family = self.families[arm.family]
+    def _children(self, arm: Arm, seed: int) -> list[Candidate]:
+        """What is trained."""
+        family, budget = self.families[arm.family], self.budget
         if arm.source == "fixed":
-            return [(np.array(family.fixed, np.int32), np.nan)]
+            return [Candidate(np.array(family.fixed, np.int32))]
         key = jax.random.fold_in(jax.random.key(seed), 0)
+        network = self.search_network(arm.family)
+        searched, beside = [], budget.shortlist[1]
+        if arm.source == "search":
+            searched = self._search(network, key)
+        elif arm.source == "shortlist":
+            beside = sum(budget.shortlist)
+        count = budget.trained if arm.source == "random" else beside
+        uniform = [Candidate(a) for a in np.asarray(network.space.sample(key, count))]
         if arm.source == "random":
-            space = family.network(self.budget.channels, self.dataset.image_shape).space
-            return [(a, np.nan) for a in np.asarray(space.sample(key, self.budget.trained))]
-        return self._search(arm.family, key)
+            return uniform
+        return self._shortlisted(network, key, searched, uniform)
 
-    def _search(self, name: str, key: jax.Array) -> list[tuple[np.ndarray, float]]:
+    def _search(self, network: Network, key: jax.Array) -> list[Candidate]:
         """The best children of a search by shared weights."""
-        config = self.families[name].search(self.budget.search_channels[name])
-        network = config.build(self.dataset.image_shape, CLASSES)
         searcher = make_searcher(network.space, SearcherConfig())
         sizes = self.dataset.sizes
         engine = Engine(
@@ -162,9 +134,42 @@ class Contest:
         while int(state.step) < engine.total_steps:
             state, _ = engine.step(state, self.data)
         best = derive(engine, state, self.data, self.budget.samples)
-        return list(zip(*best, strict=True))[: self.budget.trained]
+        return [Candidate(*pair) for pair in zip(*best, strict=True)][: self.budget.shortlist[0]]
 
-    def _train(self, family: Family, architecture: np.ndarray, key: jax.Array) -> dict[str, Any]:
+    def _shortlisted(
+        self,
+        network: Network,
+        key: jax.Array,
+        searched: list[Candidate],
+        uniform: list[Candidate],
+    ) -> list[Candidate]:
+        """The best of the candidates after a short training of each."""
+        candidates, count = searched + uniform, len(searched)
+        found = self.short_accuracies(network, key, [c.architecture for c in candidates])
+        # One that diverged counts as 0.
+        accuracies = np.nan_to_num(found)
+        means = [float(x.mean()) if len(x) else math.nan for x in np.split(accuracies, [count])]
+        best = np.argsort(-accuracies, kind="stable")[: self.budget.trained]
+        return [Candidate(*candidates[i][:2], found[i], *means) for i in best]
+
+    def short_accuracies(
+        self, network: Network, key: jax.Array, architectures: Sequence[np.ndarray]
+    ) -> list[float]:
+        """The validation accuracies of children of one network after a short training of each.
+
+        Weights are each child's own. All have the width of the network, so that they share its
+        programs: at their own widths compiling would take longer than the training.
+        """
+        children = children_network(network, architectures)
+        trainer = Trainer(children, self.budget.short, self.dataset.sizes["train"])
+        keys = jax.random.split(jax.random.fold_in(key, 0), len(architectures))
+        accuracies = []
+        for i, child_key in enumerate(keys):
+            trained = trainer.train(child_key, self.data, [i])
+            accuracies.append(trainer.accuracy(trained, self.data.validation, self.data, [i]))
+        return accuracies
+
+    def train(self, family: Family, architecture: np.ndarray, key: jax.Array) -> dict[str, Any]:
         """Trains one child at the width that matches the target, and measures it."""
         shape, start = self.dataset.image_shape, time.process_time()
         channels = family.channels(architecture, self.target, shape)

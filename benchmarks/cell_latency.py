@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from cell_arms import ARMS
+from cell_budget import ARMS
 from cell_networks import Family
 
 from jaxnas.export import ChildModule

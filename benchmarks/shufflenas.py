@@ -1,8 +1,10 @@
 """Cells at matched parameters: ENAS's, ShuffleNASNets', ShuffleNet V2's unit, and random ones.
 
-For each seed both spaces are searched by the same recipe, and the best two children by shared
-weights are trained from scratch, as are the cells that ENAS published, ShuffleNet V2's unit (a
-point of the space of ShuffleNASNets) and two random points of that space. An arm's result is its
+For each seed both spaces are searched by the same recipe: ENAS's search, then short trainings of
+the best 6 children by shared weights and of 6 random ones, each with weights of its own in the
+network of the search. The best two of those 12 are trained from scratch, as are the cells that
+ENAS published, ShuffleNet V2's unit (a point of the space of ShuffleNASNets), two random points of
+that space, and two that short trainings picked out of 12 random points. An arm's result is its
 child with the best validation accuracy. Every child has the width that brings its parameters
 nearest to those of ENAS's published cells; the recipe, the images and the number of epochs are the
 same for all: 8 epochs of a one-cycle recipe on 4,000 images of CIFAR-10, halved to 16 x 16 pixels
@@ -15,7 +17,11 @@ the searched ENAS child over that of the searched ShuffleNAS child of the same s
 `accuracy_gap` is the test accuracy of the latter minus that of the former, `_to_published` the same
 against ENAS's published cells and `_to_shufflenet_v2` against the unit; `search_over_random` is the
 mean of all trained children of a ShuffleNAS search minus that of the random ones,
-`search_over_best_random` compares those chosen by validation.
+`search_over_best_random` compares those chosen by validation. What
+ENAS's search adds to the short trainings: `search_over_shortlist` is the mean of all trained
+children of a ShuffleNAS search minus that of the children that short trainings picked out of random
+ones; `searched_over_random_FAMILY` is the mean validation accuracy, after the short training, of
+the 6 children by shared weights minus that of the 6 random ones beside them.
 
     python benchmarks/shufflenas.py --data cifar.npz --work DIR
 
@@ -32,7 +38,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from cell_arms import ARMS, Budget, Contest, chosen
+from cell_arms import Contest, chosen
+from cell_budget import ARMS, Budget
 from cell_latency import BATCHES, add_latencies
 from curves import mean_interval
 from record import make_record, write_record
@@ -46,7 +53,21 @@ QUICK_SIZES = {"train": 64, "validation": 64, "test": 100}
 
 
 def make_budget(quick: bool) -> Budget:
-    """What every arm may spend."""
+    """What every arm may spend.
+
+    Short trainings choose, since shared weights hardly can. `tune_cells.py` (seed 100, validation
+    and unused training images, 8 random children of ShuffleNASNets) found, against trainings as
+    here, Kendall's tau of
+
+    - -0.18 for shared weights of 6 epochs (66 s of CPU), and between -0.52 and 0.76, by the batch
+      that they are evaluated on, for those of 30 epochs (153 s);
+    - 0.69 for a training of 2 epochs of each child (89 s in all).
+
+    More training of the shared weights makes children more alike: with those of 30 epochs two
+    children say the same of 88% of the images, of 6 epochs 49%, and their accuracies differ by a
+    standard deviation of 0.5 points where trained apart they differ by 2.2. What a unit passes on
+    untouched carries the network, whatever stands in its branch.
+    """
     augmentation = Augmentation(pad=1, flip=False) if quick else Augmentation()
     rate = {"learning_rate": 0.1, "final_learning_rate": 0.0001, "weight_decay": 5e-4}
     recipe = OptimizerConfig(schedule="one_cycle", **rate)
@@ -70,7 +91,9 @@ def make_budget(quick: bool) -> Budget:
         channels=4 if quick else 10,
         search_channels={"enas": 2, "shufflenas": 4} if quick else {"enas": 8, "shufflenas": 32},
         search=search,
-        samples=2 if quick else 30,
+        samples=3 if quick else 30,
+        shortlist=(1, 1) if quick else (6, 6),
+        short=dataclasses.replace(training, epochs=1 if quick else 2),
         trained=1 if quick else 2,
         training=training,
     )
@@ -117,6 +140,11 @@ def make_summary(rows: list[dict[str, Any]], target: int) -> dict[str, Any]:
         summary[f"accuracy_gap_to_{other.removeprefix('enas_')}"] = mean_interval(gap)
     over_random = mean_of("shufflenas") - mean_of("random")
     summary["search_over_random"] = mean_interval(over_random)
+    over_shortlist = mean_of("shufflenas") - mean_of("random_shortlist")
+    summary["search_over_shortlist"] = mean_interval(over_shortlist)
+    for arm in ("enas", "shufflenas"):
+        lists = of(arm, "searched_mean") - of(arm, "random_mean")
+        summary[f"searched_over_random_{arm}"] = mean_interval(lists)
     over_best = accuracy["shufflenas"] - accuracy["random"]
     summary["search_over_best_random"] = mean_interval(over_best)
     summary |= {f"accuracy_{arm}": mean_interval(values) for arm, values in accuracy.items()}
