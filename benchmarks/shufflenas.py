@@ -17,10 +17,9 @@ the searched ENAS child over that of the searched ShuffleNAS child of the same s
 `accuracy_gap` is the test accuracy of the latter minus that of the former, `_to_published` the same
 against ENAS's published cells and `_to_shufflenet_v2` against the unit; `search_over_random` is the
 mean of all trained children of a ShuffleNAS search minus that of the random ones,
-`search_over_best_random` compares those chosen by validation. What
-ENAS's search adds to the short trainings: `search_over_shortlist` is the mean of all trained
-children of a ShuffleNAS search minus that of the children that short trainings picked out of random
-ones; `searched_over_random_FAMILY` is the mean validation accuracy, after the short training, of
+`search_over_best_random` compares those chosen by validation. What ENAS's search adds to the short
+trainings: `search_over_shortlist` is the mean of all trained children of a ShuffleNAS search minus
+that of the children that short trainings picked out of random ones; `searched_over_random_FAMILY` is the mean validation accuracy, after the short training, of
 the 6 children by shared weights minus that of the 6 random ones beside them.
 
     python benchmarks/shufflenas.py --data cifar.npz --work DIR
@@ -55,18 +54,10 @@ QUICK_SIZES = {"train": 64, "validation": 64, "test": 100}
 def make_budget(quick: bool) -> Budget:
     """What every arm may spend.
 
-    Short trainings choose, since shared weights hardly can. `tune_cells.py` (seed 100, validation
-    and unused training images, 8 random children of ShuffleNASNets) found, against trainings as
-    here, Kendall's tau of
-
-    - -0.18 for shared weights of 6 epochs (66 s of CPU), and between -0.52 and 0.76, by the batch
-      that they are evaluated on, for those of 30 epochs (153 s);
-    - 0.69 for a training of 2 epochs of each child (89 s in all).
-
-    More training of the shared weights makes children more alike: with those of 30 epochs two
-    children say the same of 88% of the images, of 6 epochs 49%, and their accuracies differ by a
-    standard deviation of 0.5 points where trained apart they differ by 2.2. What a unit passes on
-    untouched carries the network, whatever stands in its branch.
+    Short trainings choose, since shared weights hardly rank the children of ShuffleNASNets
+    (`ranking.py`), the less the longer they are trained: what a unit passes on untouched seems to
+    carry the network, whatever stands in its branch. `tune_cells.py` compares both ways of ranking
+    with full trainings, on a seed and on images that are not used here.
     """
     augmentation = Augmentation(pad=1, flip=False) if quick else Augmentation()
     rate = {"learning_rate": 0.1, "final_learning_rate": 0.0001, "weight_decay": 5e-4}

@@ -114,11 +114,23 @@ def check(contest: Contest) -> float:
     return difference
 
 
+def ratio_of_flops(contest: Contest, chosen: jax.Array) -> float:
+    """The FLOPs of all modules for every image over those of the chosen ones `[B, T]`.
+
+    About what a routed forward can gain; the controller and modules that must run are in both.
+    """
+    table = contest.engine.table
+    every = sum(table.costs.values()) + table.controller
+    routing = make_routing(contest.engine.supernet.network, chosen)
+    return float(every / np.asarray(table.total(routing)).mean())
+
+
 def run(quick: bool, seed: int, threads: int) -> list[dict[str, Any]]:
     """One row each for the test forward and the policy step."""
     contest = make(quick, seed)
     difference, rows = check(contest), []
     chosen = _greedy(contest.engine.policy, contest.state.policy, contest.images)
+    share = ratio_of_flops(contest, chosen)
     for what in ("forward", "step"):
         ways = calls(contest, what)
         for call in ways.values():
@@ -136,6 +148,7 @@ def run(quick: bool, seed: int, threads: int) -> list[dict[str, Any]]:
                 "routed_seconds": float(np.median(fast)),
                 "repeats": len(slow),
                 "ratio": ratio(slow, fast),
+                "ratio_of_flops": share,
                 "largest_difference": difference,
             }
         )
