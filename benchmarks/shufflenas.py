@@ -19,8 +19,9 @@ against ENAS's published cells and `_to_shufflenet_v2` against the unit; `search
 mean of all trained children of a ShuffleNAS search minus that of the random ones,
 `search_over_best_random` compares those chosen by validation. What ENAS's search adds to the short
 trainings: `search_over_shortlist` is the mean of all trained children of a ShuffleNAS search minus
-that of the children that short trainings picked out of random ones; `searched_over_random_FAMILY` is the mean validation accuracy, after the short training, of
-the 6 children by shared weights minus that of the 6 random ones beside them.
+that of the children that short trainings picked out of random ones;
+`searched_over_random_FAMILY` is the mean validation accuracy, after the short training, of the 6
+children by shared weights minus that of the 6 random ones beside them.
 
     python benchmarks/shufflenas.py --data cifar.npz --work DIR
 
