@@ -98,6 +98,7 @@ def test_a_batch_of_one_architecture_is_one_program(make, images, expected):
     check(make(compile_after=1)(np.repeat(images[:1], 64, axis=0)), expected, np.zeros(64, int))
 
 
+@pytest.mark.slow
 def test_without_children_all_images_share_the_routed_program(make, images, expected):
     predictor = make(compiled_architectures=0)
     for rows in (slice(0, 1), slice(0, COUNT), slice(2, 5)):
@@ -105,6 +106,7 @@ def test_without_children_all_images_share_the_routed_program(make, images, expe
     assert not len(predictor.children)
 
 
+@pytest.mark.slow
 def test_frequent_architectures_are_compiled_and_rare_ones_share_the_routed_program(
     make, images, expected
 ):
@@ -115,6 +117,7 @@ def test_frequent_architectures_are_compiled_and_rare_ones_share_the_routed_prog
         assert len(predictor.children) == (counts * time >= np.sort(counts)[-2]).sum()
 
 
+@pytest.mark.slow
 def test_the_least_recently_used_architecture_makes_room(make, images, expected):
     predictor = make(compiled_architectures=1, compile_after=1)
     for _ in range(2):
@@ -122,6 +125,7 @@ def test_the_least_recently_used_architecture_makes_room(make, images, expected)
         assert len(predictor.children) == 1
 
 
+@pytest.mark.slow
 def test_what_is_prepared_is_all_that_is_compiled(parts, images, expected):
     predictor = InstancePredictor(*parts, compiled_architectures=2, compile_after=None)
     predictor.prepare(images, sizes=(1,))
