@@ -18,13 +18,15 @@ def small_table():
     return script("text_networks").Table(("mr", "sst2", "trec"), validation, validation - 0.05, {})
 
 
-def test_the_table_holds_every_network_on_every_task():
-    table = script("text_networks").load_table()
-    assert table.tasks == script("text_networks").TASKS
-    assert (
-        table.validation.shape == table.test.shape == (8, script("text_networks").space().count())
-    )
-    assert script("text_networks").space().count() >= 500
+@pytest.mark.parametrize(
+    ("table", "tasks"), [("TABLE", "TASKS"), ("CONFLICTING_TABLE", "CONFLICTING")]
+)
+def test_the_tables_hold_every_network_on_every_task(table, tasks):
+    module = script("text_networks")
+    table = module.load_table(getattr(module, table))
+    assert table.tasks == getattr(module, tasks)
+    assert table.validation.shape == table.test.shape == (8, module.space().count())
+    assert module.space().count() >= 500
     for accuracies in (table.validation, table.test):
         assert 0 <= accuracies.min() < accuracies.max() <= 1
 
