@@ -2,15 +2,15 @@
 
 For each seed both spaces are searched by the same recipe: ENAS's search, then short trainings of
 the best 6 children by shared weights and of 6 random ones, each with weights of its own in the
-network of the search. The best two of those 12 are trained from scratch, as are the cells that
-ENAS published, ShuffleNet V2's unit (a point of the space of ShuffleNASNets), two random points of
-that space, and two that short trainings picked out of 12 random points. Random points are the same
-draws in all arms of a seed. An arm's result is its child with the best validation accuracy. Every
-child has the width that brings its parameters nearest to those of ENAS's published cells; the
-recipe, the images and the number of epochs are the same for all: 8 epochs of a one-cycle recipe on 4,000 images of CIFAR-10, halved to 16 x 16 pixels
-so that one core can train all of it. Accuracies are those of the test split. Latencies are taken
-last, on children with fresh weights, each compiled as one program in its form for inference, in
-turns: medians in milliseconds with interquartile ranges.
+network of the search. The best two of those 12 are trained from scratch, as are the cells that ENAS
+published, ShuffleNet V2's unit (a point of the space of ShuffleNASNets), two random points of that
+space, and two that short trainings picked out of 12 random points. Random points are the same draws
+in all arms of a seed. An arm's result is its child with the best validation accuracy. Every child
+has the width that brings its parameters nearest to those of ENAS's published cells; the recipe, the
+images and the number of epochs are the same for all: 8 epochs of a one-cycle recipe on 4,000 images
+of CIFAR-10, halved to 16 x 16 pixels so that one core can train all of it. Accuracies are those of
+the test split. Latencies are taken last, on children with fresh weights, each compiled as one
+program in its form for inference, in turns: medians in milliseconds with interquartile ranges.
 
 Summary (95% intervals over seeds, Student's t): `latency_ratio_b64` and `_b1` are the latency of
 the searched ENAS child over that of the searched ShuffleNAS child of the same seed;
