@@ -41,10 +41,11 @@ def config(variant: str = "") -> TasksConfig:
         name="mnms_digits",
         paper="Wong et al. 2018, transfer learning with neural AutoML (arXiv:1803.02780): its "
         "algorithm; tasks, space and sizes are ours",
-        expected="aim: better than uniformly drawn children on each task (ours; the paper has no "
-        "digits); not yet run at this size",
+        expected="the mean test accuracy of the four tasks 0.56 points above that of the best "
+        "uniformly drawn children by validation, higher on 3 of 4 (ours, seed 0, one run; the "
+        "paper has no digits)",
         hardware="1 CPU core",
-        time="not measured",
+        time="2 minutes 25 seconds",
         children=SmallImageTasksConfig(space=space),
         data=TaskDataConfig(
             source="digits", tasks=tasks[:2] if smoke else tasks, train=100 if smoke else None
