@@ -7,7 +7,7 @@ the time for one image on a CPU; for 64 images of several architectures both tak
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +15,15 @@ import numpy as np
 
 from jaxnas.data.batches import check_shape, normalize
 from jaxnas.export import ChildModule
+from jaxnas.instance import InstanceModule
 from jaxnas.instance.prediction import Prediction
-from jaxnas.objectives import LatencyTable
-from jaxnas.policies.instance import InstancePolicy
 from jaxnas.runtime.batch_pieces import SIZES, group, start
 from jaxnas.runtime.child_programs import ChildPrograms, Program, child_of
 from jaxnas.runtime.module_program import program
-from jaxnas.supernets import Network, Supernet, make_routing, over_cores
+from jaxnas.supernets import Supernet, make_routing, over_cores
 
-if TYPE_CHECKING:
-    from jaxnas.instance.states import Point
+LATENCIES = 65536
+"""Latencies by architecture that are remembered."""
 
 
 class InstancePredictor:
@@ -41,12 +40,7 @@ class InstancePredictor:
     handing over of each program to another thread.
 
     Args:
-      network: the meta-graph.
-      policy: chooses.
-      table: what operations cost.
-      point: the shared weights, their moments, the policy's parameters.
-      mean: `[C]`, the training images' mean in [0, 1] scale.
-      std: `[C]`, their standard deviation.
+      module: the network with its policy; its weights as they are now.
       compiled_architectures: architectures with programs of their own, each with one for every
         size of batch in `SIZES` that it meets. The one used the longest ago makes room once
         `compile_after * compiled_architectures` images have not used it. 0 for none.
@@ -66,28 +60,21 @@ class InstancePredictor:
 
     def __init__(
         self,
-        network: Network,
-        policy: InstancePolicy,
-        table: LatencyTable,
-        point: Point,
-        mean: Any,
-        std: Any,
+        module: InstanceModule,
         *,
         compiled_architectures: int = 32,
         compile_after: int | None = 64,
     ):
         _check_options(compiled_architectures, compile_after)
-        self.network, self.policy, self.point = network, policy, point
-        self.mean, self.std = jnp.asarray(mean), jnp.asarray(std)
+        self.network, self.policy = module.network, module.policy
+        self.params, self.moments = module.weights.tree(), module.moments.tree()
+        self.policy_params = module.controller.tree()
+        self.mean, self.std = module.mean[...], module.std[...]
         self.children = ChildPrograms(self._child, compiled_architectures, compile_after)
         self._latencies: dict[bytes, jax.Array] = {}
-        self._price = jax.jit(lambda rows: table.total(make_routing(network, rows)))
+        self._price = jax.jit(lambda rows: module.table.total(make_routing(module.network, rows)))
         self._controller = over_cores(lambda _, images: self._choose(images))
-        self._routed = over_cores(
-            lambda _, images, architectures: Supernet(network).apply_each(
-                point.params, architectures, self._standard(images), statistics=point.moments
-            )
-        )
+        self._routed = over_cores(lambda _, *given: self._logits(*given))
 
     def __call__(self, images: Any) -> Prediction:
         """Logits `[B, K]`, architectures `int32 [B, T]` and latencies `[B]` of images, in order.
@@ -104,10 +91,8 @@ class InstancePredictor:
         images = np.asarray(images)
         architectures = self._run(self._controller, images, (), np.arange(len(images)))
         groups = group(architectures)
-        logits, latency = (
-            self._grouped(images, architectures, groups),
-            np.zeros(len(images), np.float32),
-        )
+        logits = self._grouped(images, architectures, groups)
+        latency = np.zeros(len(images), np.float32)
         for rows in groups:
             latency[rows] = self._latency(architectures[rows[0]])
         return Prediction(*map(jnp.asarray, (logits, architectures, latency)))
@@ -164,13 +149,19 @@ class InstancePredictor:
         return np.concatenate([np.asarray(result)[: len(used)] for used, result in started])
 
     def _choose(self, images: jax.Array) -> jax.Array:
-        return self.policy.greedy(self.point.policy, self._standard(images))
+        return self.policy.greedy(self.policy_params, self._standard(images))
+
+    def _logits(self, images: jax.Array, architectures: jax.Array) -> jax.Array:
+        """The routed program."""
+        return Supernet(self.network).apply_each(
+            self.params, architectures, self._standard(images), statistics=self.moments
+        )
 
     def _standard(self, images: jax.Array) -> jax.Array:
         return normalize(images, self.mean, self.std)
 
     def _child(self, architecture: np.ndarray) -> Program:
-        parts = child_of(self.network, architecture, self.point.params, self.point.moments)
+        parts = child_of(self.network, architecture, self.params, self.moments)
         return program(ChildModule(*parts, self.mean, self.std))
 
     def _latency(self, architecture: np.ndarray) -> jax.Array:
@@ -186,10 +177,6 @@ class InstancePredictor:
         check_shape(images, self.network.image_shape, "this network")
         if not len(images):
             raise ValueError("there are no images: give at least one.")
-
-
-LATENCIES = 65536
-"""Latencies by architecture that are remembered."""
 
 
 def _check_options(compiled_architectures: int, compile_after: int | None) -> None:

@@ -124,7 +124,8 @@ class SavedInstance:
 
     def module(self) -> InstanceModule:
         """Both as one Flax NNX module: one program, to be compiled or exported."""
-        return InstanceModule(*self._parts())
+        mean, std = (np.float32(self.description[name]) for name in ("mean", "std"))
+        return InstanceModule(self.network, self.policy, self.table, self.point, mean, std)
 
     def predictor(
         self, *, compiled_architectures: int = 32, compile_after: int | None = 64
@@ -136,14 +137,10 @@ class SavedInstance:
           compile_after: see `InstancePredictor`.
         """
         return InstancePredictor(
-            *self._parts(),
+            self.module(),
             compiled_architectures=compiled_architectures,
             compile_after=compile_after,
         )
-
-    def _parts(self) -> tuple[Network, InstancePolicy, LatencyTable, Point, Any, Any]:
-        mean, std = (np.float32(self.description[name]) for name in ("mean", "std"))
-        return self.network, self.policy, self.table, self.point, mean, std
 
 
 def _rebuild(part: str, expected: Any, arrays: Mapping[str, np.ndarray]) -> Any:

@@ -69,7 +69,7 @@ def expected(parts, images):
 @pytest.fixture(scope="module")
 def make(parts):
     """Predictors by their options; one for each, since their programs are costly."""
-    return functools.cache(lambda **options: InstancePredictor(*parts, **options))
+    return functools.cache(lambda **options: InstancePredictor(InstanceModule(*parts), **options))
 
 
 def check(found, expected, rows):
@@ -127,7 +127,9 @@ def test_the_least_recently_used_architecture_makes_room(make, images, expected)
 
 @pytest.mark.slow
 def test_what_is_prepared_is_all_that_is_compiled(parts, images, expected):
-    predictor = InstancePredictor(*parts, compiled_architectures=2, compile_after=None)
+    predictor = InstancePredictor(
+        InstanceModule(*parts), compiled_architectures=2, compile_after=None
+    )
     predictor.prepare(images, sizes=(1,))
     assert len(predictor.children) == 2
     commonest = np.unique(expected.architectures, axis=0, return_counts=True)
@@ -169,7 +171,7 @@ def test_the_module_names_the_shape_too(parts):
 )
 def test_options_out_of_range_are_named(parts, options, message):
     with pytest.raises(ValueError, match=message):
-        InstancePredictor(*parts, **options)
+        InstancePredictor(InstanceModule(*parts), **options)
 
 
 def test_batches_are_of_few_sizes_with_little_filling():
