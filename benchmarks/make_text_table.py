@@ -97,15 +97,12 @@ def load_texts(folder: str, task: str, validation: int) -> LabelledTexts:
     order = np.random.default_rng(0).permutation(texts.sizes["train"])
     used, spare = order[: int(number)], order[text_networks.TRAIN :]
     train, more = (_picked(texts, of) for of in (np.resize(used, text_networks.TRAIN), spare))
+    scored = (texts.texts["validation"] + more[0])[:validation]
+    labels = np.concatenate([texts.labels["validation"], more[1]])[:validation]
     return dataclasses.replace(
         texts,
-        texts=texts.texts
-        | {"train": train[0], "validation": (texts.texts["validation"] + more[0])[:validation]},
-        labels=texts.labels
-        | {
-            "train": train[1],
-            "validation": np.concatenate([texts.labels["validation"], more[1]])[:validation],
-        },
+        texts=texts.texts | {"train": train[0], "validation": scored},
+        labels=texts.labels | {"train": train[1], "validation": labels},
     )
 
 

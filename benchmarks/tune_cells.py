@@ -102,11 +102,8 @@ def shared_rows(
     contest: Contest, architectures: np.ndarray, name: str, search: SearchConfig
 ) -> list[dict[str, Any]]:
     """The accuracies of children with shared weights, by the batch that they are evaluated on."""
-    start, network, sizes = (
-        time.process_time(),
-        contest.search_network(FAMILY),
-        contest.dataset.sizes,
-    )
+    start, network = time.process_time(), contest.search_network(FAMILY)
+    sizes = contest.dataset.sizes
     supernet, searcher = Supernet(network), searchers.random(network.space)
     engine = Engine(supernet, searcher, search, sizes["train"], sizes["validation"])
     state = engine.init(jax.random.key(SEED))
@@ -153,7 +150,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         contest = Contest(budget, dataset, pathlib.Path(arguments.work or temporary))
         space = contest.search_network(FAMILY).space
-        # A draw depends on how many are drawn: more children must not be others.
+        # In older JAX a draw depends on how many are drawn: more children must not be others.
         drawn = np.asarray(space.sample(jax.random.key(SEED), 24))
         architectures = drawn[: 3 if arguments.quick else count]
         alone = reference(contest, architectures)
