@@ -4,8 +4,9 @@ jaxnas search mnms_text --set data=text:FOLDER --run-dir RUN
 jaxnas search mnms_text --set data=text:FOLDER --set data.tasks=cr --from RUN
 
 FOLDER holds a set for each task: NAME.json.gz, NAME.tsv, NAME.csv or a folder NAME of these; see
-jaxnas.data.load_texts. A sentence that is in two tasks leaks from one to the other: never go over
-from one of MR, SST-2 and SST-5 to another.
+jaxnas.data.load_texts. A text without any character is an error: MPQA and CR have some, which
+`--set data.drop_empty=true` leaves out. A sentence that is in two tasks leaks from one to the
+other: never go over from one of MR, SST-2 and SST-5 to another.
 """
 
 from jaxnas.spaces.text import TextOptions

@@ -177,7 +177,7 @@ def _checked(where: str, rows: Rows, drop_empty: bool) -> Rows:
     if empty and not drop_empty:
         raise DataError(
             f"{where}: {len(empty)} texts are empty, the first in row {empty[0]} (from 0): remove "
-            "them, or load with drop_empty=True."
+            "them, or leave them out with drop_empty=True (--set data.drop_empty=true)."
         )
     kept = [row for row in rows if row[0].strip()]
     if not kept:
