@@ -75,6 +75,7 @@ def specialisation(study: Study, ending: str = "") -> dict[str, Any]:
 
 
 def mean_reward(seen: np.ndarray) -> np.ndarray:
-    """The mean reward `[S]` of all that was tried, each task with the same weight."""
-    tried = np.isfinite(seen)
-    return (np.where(tried, seen, 0.0).sum(-1) / tried.sum(-1)).mean(-1)
+    """The mean reward `[S]` of all that was tried; each task that was searched weighs the same."""
+    count = np.isfinite(seen).sum(-1)
+    means = np.where(np.isfinite(seen), seen, 0.0).sum(-1) / np.maximum(count, 1)
+    return means.sum(-1) / (count > 0).sum(-1)

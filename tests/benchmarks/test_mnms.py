@@ -113,8 +113,10 @@ def test_the_shared_network_of_the_same_trials_by_hand():
 
 def test_the_mean_reward_gives_every_task_the_same_weight():
     none = -np.inf
-    seen = np.array([[[0.2, 0.4, none], [none, none, 0.9]]])
-    np.testing.assert_allclose(script("mnms_specialisation").mean_reward(seen), [(0.3 + 0.9) / 2])
+    # In the second search, which was short, the second task had no turn.
+    seen = np.array([[[0.2, 0.4, none], [none, none, 0.9]], [[0.5, none, none], [none] * 3]])
+    found = script("mnms_specialisation").mean_reward(seen)
+    np.testing.assert_allclose(found, [(0.3 + 0.9) / 2, 0.5])
 
 
 def test_a_random_order_repeats_nothing():
