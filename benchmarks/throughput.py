@@ -7,9 +7,11 @@ at a time, channels last), with the 95% interval over repeats (bootstrap of pair
 
 The figures of the summary are those of two cores, by elapsed time: PyTorch splits each operation
 over its two threads, jaxnas computes two applications at once, as its host executor does by itself.
-Those of one core, by process time, have the suffix `_1_core`. Untuned PyTorch, which is slow, runs
-where A = 8, on one core. PyTorch driven by the same plan shows what of the gain is the plan's: a
-ratio is about `saved_by_plan`, the children's arithmetic over what of it is distinct, times
+XLA keeps each program to the thread that calls it (`jaxnas.runtime.one_core_per_program`), as
+`jaxnas search` has it for shared weights, except in the instance cases, which it would slow. The
+figures of one core, by process time, have the suffix `_1_core`. Untuned PyTorch, which is slow,
+runs where A = 8, on one core. PyTorch driven by the same plan shows what of the gain is the plan's:
+a ratio is about `saved_by_plan`, the children's arithmetic over what of it is distinct, times
 `ratio_same_plan`, how fast we are at equal arithmetic. `cores_busy` is the share of the cores' time
 that is used; the rest is waiting.
 

@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from jaxnas.runtime.allocator import keep_memory
     from jaxnas.runtime.errors import ConfigError, RunError
 
-    if arguments is None:  # The process is ours.
+    options.own_process = arguments is None
+    if options.own_process:
         keep_memory()
     try:
         getattr(commands, options.command)(options)

@@ -9,11 +9,15 @@ from typing import Any
 
 import jax
 
+from jaxnas.runtime import one_core_per_program
+
 
 def run(task: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows of a task: `cases` by name, or the `memory` of one side."""
     if task["quick"]:
         jax.config.update("jax_disable_most_optimizations", True)
+    if not any(name.startswith("instance") for name in task.get("cases", ())):
+        one_core_per_program()
     if "memory" in task:
         from throughput_cases import memory_case
 

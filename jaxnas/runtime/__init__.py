@@ -3,6 +3,7 @@
 from jaxnas.runtime import compilation_cache
 from jaxnas.runtime.allocator import keep_memory
 from jaxnas.runtime.checkpoint import Checkpoints
+from jaxnas.runtime.cpu_threads import one_core_per_program
 from jaxnas.runtime.errors import CheckpointError, RunError
 from jaxnas.runtime.files import write_bytes, write_json, write_text
 from jaxnas.runtime.machine import machine, peak_memory_mb
@@ -22,6 +23,7 @@ __all__ = [
     "digest",
     "keep_memory",
     "machine",
+    "one_core_per_program",
     "peak_memory_mb",
     "read_config",
     "read_metrics",

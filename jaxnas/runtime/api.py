@@ -21,7 +21,7 @@ from jaxnas.runtime import (
     supernet_run,
     tasks_run,
 )
-from jaxnas.runtime.configs import config_of_run, load_config
+from jaxnas.runtime.configs import DEFAULT_CONFIG, config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError, memory_errors
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.image_population import ImagePopulationExperiment
@@ -186,7 +186,7 @@ def _experiment(config: AnyConfig, dataset: Any, is_new: bool) -> AnyExperiment:
 def _config(config, seed, overrides, resume, from_run) -> AnyConfig:
     if config is None and resume is not None:
         config = config_of_run(read_config(resume))
-    config = "enas_digits" if config is None else config
+    config = DEFAULT_CONFIG if config is None else config
     chosen = override(load_config(config) if isinstance(config, str) else config, overrides)
     chosen = chosen if seed is None else dataclasses.replace(chosen, seed=seed)
     return chosen if from_run is None else transferred(chosen, str(from_run))

@@ -22,7 +22,8 @@ from jaxnas.runtime import (
     saved_task_child,
     tasks_evaluation,
 )
-from jaxnas.runtime.configs import config_of_run, load_config
+from jaxnas.runtime.configs import DEFAULT_CONFIG, config_of_run, load_config
+from jaxnas.runtime.cpu_threads import one_core_per_program
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.kinds import supernet_config
@@ -45,6 +46,8 @@ _OUT = Console(soft_wrap=True)
 
 def search(options: argparse.Namespace) -> None:
     """`jaxnas search`."""
+    if options.own_process and _has_shared_weights(options):
+        one_core_per_program()
     try:
         result = api.search(
             options.config,
@@ -61,6 +64,13 @@ def search(options: argparse.Namespace) -> None:
         raise RunError(f"interrupted; go on with: jaxnas search --resume {error}") from error
     print_summary(result.run_dir, _OUT)
     _OUT.print(f"report: {result.run_dir / 'report.html'}", highlight=False)
+
+
+def _has_shared_weights(options: argparse.Namespace) -> bool:
+    """Whether the search evaluates many children of a supernet, each core another one."""
+    if options.resume is not None:
+        return isinstance(config_of_run(read_config(options.resume)), Config)
+    return isinstance(load_config(options.config or DEFAULT_CONFIG), Config)
 
 
 def _config(options: argparse.Namespace) -> Config:
@@ -175,6 +185,8 @@ def bench(options: argparse.Namespace) -> None:
     """`jaxnas bench`."""
     from jaxnas.runtime.bench import bench as measure
 
+    if options.own_process:
+        one_core_per_program()
     compilation_cache.enable()
     figures = measure(_config(options), repeats=options.repeats)
     _print(figures)

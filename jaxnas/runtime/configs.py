@@ -13,6 +13,7 @@ from jaxnas.runtime.kinds import AnyConfig, kind_of
 from jaxnas.runtime.overrides import from_values
 from jaxnas.runtime.run_data import DIGEST
 
+DEFAULT_CONFIG = "enas_digits"
 SMOKE = "smoke"
 
 

@@ -70,7 +70,8 @@ class _Gradient:
         self._plan, self._stacks, self._run = plan, list(zeros), run
         self._missing: dict[tuple[int, int], deque[int]] = {}
         self._shares: dict[int, Params] = {}
-        self._lock = threading.Lock()
+        # One for each stack: adding is work, which the other threads need not wait for.
+        self._locks = [threading.Lock() for _ in self._stacks]
         for position in tasks:
             if plan.instructions[position].kind == APPLY:
                 place = locate(plan, plan.instructions[position])[1:]
@@ -80,7 +81,7 @@ class _Gradient:
         """Adds the share of one application, or keeps it until those before it are there."""
         _, group, row = locate(self._plan, self._plan.instructions[position])
         missing = self._missing[group, row]
-        with self._lock:
+        with self._locks[group]:
             self._shares[position] = share
             while missing and missing[0] in self._shares:
                 first = self._shares.pop(missing.popleft())
