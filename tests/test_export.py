@@ -101,6 +101,7 @@ def test_split_merge_and_jit(exported, data):
     assert hash(graph) == hash(nnx.split(module)[0])
 
 
+@pytest.mark.slow
 def test_a_flax_user_trains_it_on(data):
     module, _, _ = child_of(tiny_network(), [0, 0], data)
     labels = data.train.labels

@@ -22,6 +22,7 @@ def test_examples_have_less_than_forty_lines_of_code(path):
     assert len(lines) < 40
 
 
+@pytest.mark.slow
 def test_supernet_optax():
     accuracy = load("supernet_optax").main(steps=3, children=2, layers=1)
     assert accuracy.shape == (16,)
@@ -41,6 +42,7 @@ def test_ask_tell():
     assert reward == module.reward(module.SPACE.decode(architecture))
 
 
+@pytest.mark.slow
 def test_graph_space():
     module = load("graph_space")
     architecture, accuracy = module.main(rounds=2, epochs=1)

@@ -42,6 +42,7 @@ def test_nothing_dead_is_the_policy_itself(static):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_samples_are_those_of_the_policy_and_gradients_are_finite(static):
     _, policy, part, params = static
     sample = part.sample(params, jax.random.key(1), 6)

@@ -32,10 +32,12 @@ def output(process):
     return text
 
 
+@pytest.mark.slow
 def test_children_are_the_same_on_any_mesh_of_one_process():
     assert "equal on 6 meshes" in output(start("-", 1, 0))
 
 
+@pytest.mark.slow
 def test_children_are_the_same_in_two_processes():
     with socket.socket() as free:
         free.bind(("localhost", 0))

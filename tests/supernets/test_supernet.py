@@ -37,6 +37,7 @@ def times_compiled(program):
     return program.on_all_cores._cache_size() + program.on_one_core._cache_size()
 
 
+@pytest.mark.slow
 def test_programs_are_compiled_once_per_signature_whatever_the_children(supernet):
     params = supernet.init(jax.random.key(0))
     # A batch size of its own: programs that other tests have compiled would not count.

@@ -37,6 +37,8 @@ ADVERSARIAL = {
 }
 
 
+# The oldest packages see the others.
+LARGE = [pytest.param(name, marks=pytest.mark.slow) for name in ("enas_macro", "enas_micro")]
 EXECUTORS = ("host", "compiled", "grouped", "dense")
 SLOW = [pytest.param(executor, marks=pytest.mark.slow) for executor in EXECUTORS[2:]]
 CHILDREN = 8
@@ -79,7 +81,7 @@ class Case:
         return gradient_of(self.params, self.samples[kind], self.images, noise=noise)
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=["chain", "nasbench201", "shufflenas", *LARGE])
 def case(request, exact):
     case = Case(request.param, NETWORKS[request.param]())
     case.for_dense = case
