@@ -91,6 +91,7 @@ def section(name: str, record: dict[str, Any]) -> str:
         "",
         *summary_table(record["summary"], AIMS.get(name, {})),
         "",
+        *needed_speeds(record["rows"], AIMS.get(name, {})),
         *tables(record["rows"], COLUMNS.get(name.partition(".")[0])),
     ]
     if (FOLDER / "results" / f"{name}.png").is_file():
@@ -139,6 +140,25 @@ def summary_table(summary: dict[str, Any], aims: dict[str, str]) -> list[str]:
         return ["| figure | value |", "|---|---|", *lines]
     lines = [f"| {key} | {cell(value)} | {aims.get(key, '')} |" for key, value in summary.items()]
     return ["| figure | value | aim |", "|---|---|---|", *lines]
+
+
+def needed_speeds(rows: list[dict[str, Any]], aims: dict[str, str]) -> list[str]:
+    """What each aim asks of the speed at equal arithmetic, where rows say what a plan saves.
+
+    A ratio to one child at a time is about what the plan saves times that speed.
+    """
+    cases = [row for row in rows if row.get("saved_by_plan") and row["threads"] > 1]
+    lines = []
+    for row in cases:
+        if (name := row["case"]) in aims:
+            saved, bound = row["saved_by_plan"], float(aims[name].split()[1])
+            values = (name, bound, saved, bound / saved, row["ratio_same_plan"], row["cores_busy"])
+            lines.append("| " + " | ".join(map(cell, values)) + " |")
+    if not lines:
+        return []
+    head = ("case", "aim", "saved by the plan", "speed at equal arithmetic that the aim needs")
+    columns = (*head, "that speed, measured", "cores busy")
+    return ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns), *lines, ""]
 
 
 def cell(value: Any) -> str:

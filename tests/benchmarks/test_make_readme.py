@@ -51,3 +51,12 @@ def test_figures_stand_beside_their_aims(make_readme):
 )
 def test_an_aim_is_met_by_a_value_and_its_interval(make_readme, value, aim, met):
     assert make_readme.met(value, aim) == met
+
+
+def test_an_aim_needs_a_speed_at_equal_arithmetic(make_readme):
+    row = {"case": "forward", "threads": 2, "saved_by_plan": 2.0, "cores_busy": 0.9}
+    row["ratio_same_plan"] = {"value": 0.8, "low": 0.7, "high": 0.9}
+    others = [row | {"threads": 1}, row | {"case": "no aim"}, {"case": "forward"}]
+    lines = make_readme.needed_speeds([row, *others], {"forward": ">= 3"})
+    assert lines[2:] == ["| forward | 3 | 2 | 1.5 | 0.8 [0.7, 0.9] | 0.9 |", ""]
+    assert make_readme.needed_speeds(others, {"forward": ">= 3"}) == []
