@@ -26,6 +26,8 @@ from jaxnas.supernets.ops.routed_normalization import (
 )
 
 _ROWS = 64
+_LEAST_VARIANCE = 0.01
+"""Of the squared mean, above which a difference of means leaves all but two digits."""
 
 
 class Moments(NamedTuple):
@@ -68,8 +70,7 @@ def batch_norm(
         normalized = _normalize_by_context(x, scale, bias, context, name)
         return jnp.maximum(normalized, 0) if relu else normalized
     if context.record is not None:
-        mean = _mean(x)
-        context.record[name] = Moments(mean, _mean((x - mean) ** 2))
+        context.record[name] = _moments(x)
     return _normalize(x, scale, bias, relu)
 
 
@@ -104,15 +105,34 @@ def _normalize(x, scale, bias, relu):
 
 
 def _forward(x, scale, bias, relu):
-    centred = x - _mean(x)
-    inverse = lax.rsqrt(_mean(centred * centred) + EPSILON)
-    normalized = centred * (inverse * scale) + bias
+    mean, variance = lax.platform_dependent(x, cpu=_moments_of_sums, default=_moments)
+    inverse = lax.rsqrt(variance + EPSILON)
+    normalized = (x - mean) * (inverse * scale) + bias
     output = jnp.maximum(normalized, 0) if relu else normalized
-    return output, (centred, scale, bias, inverse)
+    return output, (x, mean, scale, bias, inverse)
+
+
+def _moments(x):
+    mean = _mean(x)
+    return Moments(mean, _mean((x - mean) ** 2))
+
+
+def _moments_of_sums(x):
+    """The variance as the mean of squares less the squared mean, which needs no centred copy.
+
+    That copy is a third of the time of a normalisation on CPU. Where means are large beside
+    deviations, the difference has few digits, and the copy is made.
+    """
+    mean = _mean(x)
+    variance = _mean(x * x) - mean * mean
+    few_digits = jnp.any(variance < _LEAST_VARIANCE * mean * mean)
+    exact = lambda x, variance: _moments(x).variance  # noqa: E731
+    return Moments(mean, lax.cond(few_digits, exact, lambda x, variance: variance, x, variance))
 
 
 def _backward(relu, residuals, gradient):
-    centred, scale, bias, inverse = residuals
+    x, mean, scale, bias, inverse = residuals
+    centred = x - mean
     if relu:
         gradient = jnp.where(centred * (inverse * scale) + bias > 0, gradient, 0)
     count = centred.size // centred.shape[-1]
