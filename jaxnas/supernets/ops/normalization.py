@@ -101,15 +101,9 @@ def _mean(x):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _normalize(x, scale, bias, relu):
-    return _forward(x, scale, bias, relu)[0]
-
-
-def _forward(x, scale, bias, relu):
     mean, variance = lax.platform_dependent(x, cpu=_moments_of_sums, default=_moments)
-    inverse = lax.rsqrt(variance + EPSILON)
-    normalized = (x - mean) * (inverse * scale) + bias
-    output = jnp.maximum(normalized, 0) if relu else normalized
-    return output, (x, mean, scale, bias, inverse)
+    normalized = (x - mean) * (lax.rsqrt(variance + EPSILON) * scale) + bias
+    return jnp.maximum(normalized, 0) if relu else normalized
 
 
 def _moments(x):
@@ -130,9 +124,17 @@ def _moments_of_sums(x):
     return Moments(mean, lax.cond(few_digits, exact, lambda x, variance: variance, x, variance))
 
 
+def _forward(x, scale, bias, relu):
+    # A gradient keeps the centred copy, so that it is of use twice.
+    centred = x - _mean(x)
+    inverse = lax.rsqrt(_mean(centred * centred) + EPSILON)
+    normalized = centred * (inverse * scale) + bias
+    output = jnp.maximum(normalized, 0) if relu else normalized
+    return output, (centred, scale, bias, inverse)
+
+
 def _backward(relu, residuals, gradient):
-    x, mean, scale, bias, inverse = residuals
-    centred = x - mean
+    centred, scale, bias, inverse = residuals
     if relu:
         gradient = jnp.where(centred * (inverse * scale) + bias > 0, gradient, 0)
     count = centred.size // centred.shape[-1]
