@@ -2,8 +2,9 @@
 
 By default it hands every program over to a thread of its own, and parts of it to a pool with a
 thread for each core. The host executor's threads have a core each already: what they hand over
-waits for cores that are busy with something else. On two cores a supernet's forward took 25% longer
-so. A large program that has the machine to itself is up to 30% slower without the pool.
+waits for cores that are busy with something else; on two cores supernets' forwards took 14 to 34%
+longer so (`benchmarks/throughput.py`). Large programs that have the machine to themselves are
+faster with the pool.
 """
 
 from __future__ import annotations
