@@ -29,9 +29,10 @@ def config(variant: str = "") -> InstanceConfig:
         paper="Cheng et al. 2018, InstaNAS (arXiv:1811.10201), section 3; our sizes for digits, "
         "several samples an image and a bonus for information (not in the paper)",
         expected="aim: the accuracy of MobileNetV2 at half of its FLOPs (ours; the paper has no "
-        "digits); not yet run at this size",
+        "digits); seed 0 gave 98.0% at 10% fewer FLOPs than MobileNetV2 1.0x with 98.75%, and two "
+        "architectures on test images",
         hardware="2 CPU cores",
-        time="not measured",
+        time="9 minutes on one core (AMD EPYC, 2026-11-28)",
         # Counted in FLOPs a basic block is no cheap default.
         network=MobileNetConfig(
             default="inverted_residual_3x3_3",
