@@ -117,13 +117,29 @@ def draw_training(run: Run) -> Figure | None:
 
 
 def _draw_children(axes: Axes, children: dict[str, list[Record]], key: str) -> None:
-    named = set()
-    # Random children first, so that the searched ones lie on top.
-    for name, records in sorted(children.items(), key=lambda item: item[0].startswith("best")):
-        kind = "searched" if name.startswith("best") else "random"
-        colour = style.SEARCHED if kind == "searched" else style.RANDOM
+    named: dict[str, str] = {}
+    labels = {name: _label(name) for name in children}
+    # Searched children last, so that they lie on top of random ones.
+    for name, records in sorted(children.items(), key=lambda item: labels[item[0]] == _BEST):
+        label = labels[name]
+        colour = named.get(label, _colour(label, len(named)))
         x, y = series(sorted(records, key=lambda r: number(r.get("epoch"))), key, "epoch")
-        label = None if kind in named else f"{kind} children"
-        named.add(kind)
+        shown = None if label in named else label
         marker = "o" if len(x) < 2 else None
-        axes.plot(x, y, color=colour, alpha=0.8, linewidth=1.2, label=label, marker=marker, ms=3)
+        axes.plot(x, y, color=colour, alpha=0.8, linewidth=1.2, label=shown, marker=marker, ms=3)
+        named[label] = colour
+
+
+_BEST, _RANDOM = "searched children", "random children"
+_OTHERS = (style.MUTED, style.ORANGE, style.GREEN, style.PURPLE)
+
+
+def _label(name: str) -> str:
+    """The kind of a child such as `best-0` or `TASK-random-1`; a baseline's own name."""
+    kind = name.rpartition("-")[0].rpartition("-")[2]
+    return {"best": _BEST, "random": _RANDOM}.get(kind, name)
+
+
+def _colour(label: str, number: int) -> str:
+    fixed = {_BEST: style.SEARCHED, _RANDOM: style.RANDOM}
+    return fixed.get(label, _OTHERS[number % len(_OTHERS)])

@@ -39,6 +39,18 @@ def test_what_is_missing_costs_only_its_own_pictures(tmp_path, missing):
     assert problems == []
 
 
+def test_trained_networks_are_named_by_kind_and_baselines_by_themselves(tmp_path):
+    names = ("mobilenet_v2 0.5x", "mobilenet_v2 1x", "sst-random-0", "sst-best-0", "trec-best-0")
+    epochs = [(name, epoch) for name in names for epoch in (0, 1)]
+    lines = [{"phase": "train", "child": n, "epoch": e, "step": e, "loss": 1.0} for n, e in epochs]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    [axes] = draw_figures(read_run(tmp_path))[0]["training"].axes
+    shown = {text.get_text() for text in axes.get_legend().get_texts()}
+    assert shown == {"mobilenet_v2 0.5x", "mobilenet_v2 1x", "random children", "searched children"}
+    colours = [line.get_color() for line in axes.get_lines()]
+    assert (len(colours), len(set(colours))) == (5, 4)
+
+
 def test_an_empty_folder_has_no_pictures(tmp_path):
     run = read_run(tmp_path)
     assert draw_figures(run) == ({}, [])
