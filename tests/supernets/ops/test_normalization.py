@@ -32,9 +32,11 @@ def test_values_are_those_of_double_precision(mean, relu, shape):
     scale, bias = np.linspace(0.5, 2, shape[-1]), np.linspace(-1, 1, shape[-1])
     params = {"scale": jnp.asarray(scale, jnp.float32), "bias": jnp.asarray(bias, jnp.float32)}
     ours = jax.jit(lambda x: batch_norm(params, x, Context(), "norm", relu=relu))(x)
-    # What is left is the rounding of images and of their mean.
-    tolerance = 6e-5 + 2e-6 * abs(mean)
-    np.testing.assert_allclose(ours, reference(x, scale, bias, relu), rtol=0, atol=tolerance)
+    # A difference loses digits with the squared mean, up to 10 deviations; beyond, what is left is
+    # the rounding of images and of their mean.
+    lost = 5e-6 * mean**2 if abs(mean) < 10 else 0
+    expected = reference(x, scale, bias, relu)
+    np.testing.assert_allclose(ours, expected, rtol=lost, atol=6e-5 + 2e-6 * abs(mean) + lost)
 
 
 def test_one_channel_of_few_digits_among_others():
