@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from record import make_record, write_record
 
 from jaxnas.objectives.classification import cross_entropy
-from jaxnas.runtime import compilation_cache
+from jaxnas.runtime import compilation_cache, one_core_per_program
 from jaxnas.supernets import Supernet, chain, enas_micro, nasbench201
 
 IMAGE = {"image_shape": (32, 32, 3), "num_classes": 10}
@@ -38,6 +38,7 @@ CHILDREN = 16
 
 def measure(name: str, cache: str) -> dict[str, float]:
     """Seconds that the first gradient takes longer than the second, in this process."""
+    one_core_per_program()
     compilation_cache.enable(cache)
     make, batch = NETWORKS[name]
     supernet = Supernet(make())

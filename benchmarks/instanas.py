@@ -32,7 +32,7 @@ from typing import Any
 import jax
 import numpy as np
 from curves import mean_interval
-from instanas_cases import settings
+from instanas_cases import contest, settings
 from instanas_cases.arms import run_instanas, run_width
 from instanas_cases.work import Work
 from measuring import run_worker
@@ -110,8 +110,9 @@ def timing_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Ratios, reductions and memory."""
     summary: dict[str, Any] = {}
     for row in rows:
-        if row["case"] in ("forward", "step") and "ratio" in row:
-            summary[f"routed_over_masked_{row['case']}"] = row["ratio"]
+        if "share_on" in row:
+            ending = "" if row["share_on"] == contest.SHARES[0] else "_cheap"
+            summary[f"routed_over_masked_{row['case']}{ending}"] = row["ratio"]
         if "way" in row:
             summary[f"peak_mb_{row['way']}_{row['case']}"] = row["peak_mb"]
     # Grouped by architecture, as it would be served, and as one routed program.

@@ -10,13 +10,15 @@ from typing import Any
 import jax
 
 from jaxnas.runtime import one_core_per_program
+from throughput_cases.cases import CASES
 
 
 def run(task: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows of a task: `cases` by name, or the `memory` of one side."""
     if task["quick"]:
         jax.config.update("jax_disable_most_optimizations", True)
-    if not any(name.startswith("instance") for name in task.get("cases", ())):
+    cases = [case for case in CASES if case.name in task.get("cases", ())]
+    if not any(case.mode == "instance" for case in cases):
         one_core_per_program()
     if "memory" in task:
         from throughput_cases import memory_case
@@ -25,7 +27,6 @@ def run(task: dict[str, Any]) -> list[dict[str, Any]]:
     import torch
     from measuring import matmul_peak
 
-    from throughput_cases.cases import CASES
     from throughput_cases.contest import Options
 
     torch.set_num_threads(task["threads"])
@@ -33,7 +34,6 @@ def run(task: dict[str, Any]) -> list[dict[str, Any]]:
     size = 256 if task["quick"] else 2048
     peak = matmul_peak(size=size, wall=task["threads"] > 1)
     options = Options(task["threads"], task["quick"], task["seed"], peak)
-    cases = [case for case in CASES if case.name in task["cases"]]
     return [_run_case(case, options) | {"peak_gflops": peak / 1e9} for case in cases]
 
 

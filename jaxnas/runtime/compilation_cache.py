@@ -12,7 +12,8 @@ from jaxnas.runtime.machine import processor, processor_features
 
 VARIABLE = "JAXNAS_CACHE"
 OFF = ("0", "false", "no", "off")
-MINIMUM_SECONDS = 0.1
+MINIMUM_SECONDS = 0.0
+"""Of compiling, below which a program is not kept: a supernet has some hundred short ones."""
 
 logger = logging.getLogger(__name__)
 

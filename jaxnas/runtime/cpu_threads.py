@@ -22,9 +22,9 @@ def one_core_per_program() -> None:
     """Has programs on a CPU run on the threads that call them; also starts JAX's backends.
 
     To be called before JAX is used; afterwards it has no effect. `jaxnas` on the command line does
-    it for searches with shared weights; a program that embeds jaxnas decides for itself. Results no
-    longer depend on the number of cores. What the environment sets stays: `NPROC`, the size of
-    XLA's pool, and `JAX_CPU_ENABLE_ASYNC_DISPATCH`.
+    it for searches with shared weights; a program that embeds jaxnas decides for itself. Sums that
+    XLA would split over cores keep one order, so results depend less on the machine. What the
+    environment sets stays: `NPROC`, the size of XLA's pool, and `JAX_CPU_ENABLE_ASYNC_DISPATCH`.
 
     Example:
       >>> one_core_per_program()  # doctest: +SKIP

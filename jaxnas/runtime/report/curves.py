@@ -18,6 +18,8 @@ REWARDS = (
     ("reward_mean", "mean of the policy's children", style.SEARCHED),
     ("random_reward_mean", "mean of uniformly random children", style.RANDOM),
 )
+_BEST, _RANDOM = "searched children", "random children"
+_OTHERS = (style.MUTED, style.ORANGE, style.GREEN, style.PURPLE)
 
 
 def series(records: Sequence[Record], key: str, x: str = "step") -> tuple[np.ndarray, np.ndarray]:
@@ -128,10 +130,6 @@ def _draw_children(axes: Axes, children: dict[str, list[Record]], key: str) -> N
         marker = "o" if len(x) < 2 else None
         axes.plot(x, y, color=colour, alpha=0.8, linewidth=1.2, label=shown, marker=marker, ms=3)
         named[label] = colour
-
-
-_BEST, _RANDOM = "searched children", "random children"
-_OTHERS = (style.MUTED, style.ORANGE, style.GREEN, style.PURPLE)
 
 
 def _label(name: str) -> str:

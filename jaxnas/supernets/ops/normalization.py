@@ -27,7 +27,7 @@ from jaxnas.supernets.ops.routed_normalization import (
 
 _ROWS = 64
 _LEAST_VARIANCE = 0.01
-"""Of the squared mean, above which a difference of means leaves all but two digits."""
+"""Of the squared mean: with more, a difference of means loses two digits at most."""
 
 
 class Moments(NamedTuple):
@@ -102,7 +102,11 @@ def _mean(x):
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _normalize(x, scale, bias, relu):
     mean, variance = lax.platform_dependent(x, cpu=_moments_of_sums, default=_moments)
-    normalized = (x - mean) * (lax.rsqrt(variance + EPSILON) * scale) + bias
+    return _scaled(x - mean, lax.rsqrt(variance + EPSILON), scale, bias, relu)
+
+
+def _scaled(centred, inverse, scale, bias, relu):
+    normalized = centred * (inverse * scale) + bias
     return jnp.maximum(normalized, 0) if relu else normalized
 
 
@@ -128,9 +132,7 @@ def _forward(x, scale, bias, relu):
     # A gradient keeps the centred copy, so that it is of use twice.
     centred = x - _mean(x)
     inverse = lax.rsqrt(_mean(centred * centred) + EPSILON)
-    normalized = centred * (inverse * scale) + bias
-    output = jnp.maximum(normalized, 0) if relu else normalized
-    return output, (centred, scale, bias, inverse)
+    return _scaled(centred, inverse, scale, bias, relu), (centred, scale, bias, inverse)
 
 
 def _backward(relu, residuals, gradient):
