@@ -26,11 +26,30 @@ def test_routed_and_masked_are_the_same(contest):
     contest.masked.default = "basic_block"
 
 
-def test_the_sharp_policy_turns_on_a_fifth(contest):
+@pytest.mark.parametrize("on", [0.2, 0.1])
+def test_the_sharp_policy_turns_on_its_share(on):
+    from instanas_cases import contest as cases
+
+    contest = cases.make(True, 0, on)
     greedy = contest.engine.policy.greedy(contest.state.policy, contest.images)
-    assert float(greedy.mean()) == pytest.approx(0.2, abs=0.05)
+    assert float(greedy.mean()) == pytest.approx(on, abs=0.05)
     chances = contest.engine.policy.probabilities(contest.state.policy, contest.images)
     assert float(jnp.abs(chances - 0.5).mean()) > 0.35
+
+
+def test_the_ratio_of_flops_is_that_of_what_runs(contest):
+    from instanas_cases.contest import ratio_of_flops, run_policies
+
+    network, table = contest.engine.supernet.network, contest.engine.table
+    every = jnp.ones((2, network.space.max_length), jnp.int32)
+    assert ratio_of_flops(contest, every) == pytest.approx(1.0)
+    assert len(run_policies(contest, "forward")) == len(contest.images)
+    assert len(run_policies(contest, "step")) == 2 * len(contest.images)
+    # Without any, a first block of a stage runs its default module, others none.
+    needed = {"stem", "classifier", "block_0/basic_block"}
+    least = sum(table.costs[key] for key in needed) + table.controller
+    total = sum(table.costs.values()) + table.controller
+    assert ratio_of_flops(contest, 0 * every) == pytest.approx(total / least)
 
 
 def test_the_summary_has_every_figure():
@@ -54,10 +73,11 @@ def test_the_summary_has_every_figure():
         }
         for shift in (0.01, 0.03)
     ]
-    ratio = {"value": 5.0, "low": 4.0, "high": 6.0}
+    ratio, more = ({"value": value, "low": 4.0, "high": 7.0} for value in (5.0, 6.0))
     timings = [
-        {"case": "forward", "ratio": ratio},
-        {"case": "step", "ratio": ratio},
+        {"case": "forward", "share_on": 0.2, "ratio": ratio},
+        {"case": "forward", "share_on": 0.1, "ratio": more},
+        {"case": "step", "share_on": 0.2, "ratio": ratio},
         {"case": "forward", "way": "masked", "peak_mb": 9.0},
         *(
             {"case": "end_to_end", "inference": way, "batch": 1, "reduction": {"value": value}}
@@ -70,6 +90,7 @@ def test_the_summary_has_every_figure():
     assert summary["gain_over_static"]["value"] == pytest.approx(0.02)
     assert summary["unique_architectures"]["value"] == 7
     assert summary["routed_over_masked_forward"] == summary["routed_over_masked_step"] == ratio
+    assert summary["routed_over_masked_forward_cheap"] == more
     assert summary["peak_mb_masked_forward"] == 9.0
     assert summary["latency_reduction_measured"]["value"] == pytest.approx(0.45)
     assert summary["latency_reduction_measured_routed"]["value"] == -1.0
