@@ -18,6 +18,7 @@ seeds take 40 minutes of one core, and the timings ten minutes more.
 
     python benchmarks/instanas.py --data cifar10.npz --work work/ --json \
         benchmarks/results/instanas.json --plot benchmarks/results/instanas.png
+    python benchmarks/instanas.py --train 3 4 --data cifar10.npz --work work/  # beside the others
     python benchmarks/instanas.py --only timings --data cifar10.npz --work work/
 """
 
@@ -191,6 +192,9 @@ def parse() -> argparse.Namespace:
         "--work", help="where finished arms are kept; a temporary folder by default"
     )
     parser.add_argument("--only", choices=("arms", "timings"), help="one of the two phases")
+    parser.add_argument(
+        "--train", type=int, nargs="+", metavar="SEED", help="only the arms of these, into --work"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of the timings")
     parser.add_argument("--quick", action="store_true", help="tiny, on digits: shows that it runs")
     parser.add_argument("--verbose", action="store_true", help="print every epoch of the searches")
@@ -202,6 +206,8 @@ def parse() -> argparse.Namespace:
         jax.config.update("jax_disable_most_optimizations", True)
     elif arguments.data is None:
         parser.error("--data FILE.npz is needed, or --quick")
+    if arguments.train and not arguments.work:
+        parser.error("--train needs --work FOLDER, where its arms are kept")
     if arguments.seeds < 2:
         parser.error("--seeds must be at least 2 for an interval")
     return arguments
@@ -213,6 +219,10 @@ def run(arguments: argparse.Namespace, folder: pathlib.Path) -> None:
     dataset = settings.dataset(arguments.data)
     work = Work(folder, config, data_digest(dataset))
     seeds, rows, timings = [], [], []
+    for seed in arguments.train or ():
+        run_seed(config, dataset, seed, work, arguments.verbose)
+    if arguments.train:
+        return
     if arguments.only != "timings":
         options = work, arguments.verbose
         seeds = [run_seed(config, dataset, seed, *options) for seed in range(arguments.seeds)]
