@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -56,9 +58,11 @@ def measure_children(
     seconds: dict[str, dict[int, list[float]]] = {name: {} for name in modules}
     for batch in batches:
         images = jax.random.uniform(jax.random.key(batch), (batch, *image_shape))
-        programs = {name: _warm(module, images) for name, module in modules.items()}
-        for name in programs:
+        programs = _compile(modules, images)
+        for name, program in programs.items():
             seconds[name][batch] = []
+            for _ in range(2):
+                jax.block_until_ready(program(images))
         for _ in range(repeats):
             for name, program in programs.items():
                 start = time.perf_counter()
@@ -67,14 +71,19 @@ def measure_children(
     return seconds
 
 
-def _warm(module: ChildModule, images: jax.Array):
-    """A child's program for images of one shape, compiled and run twice."""
+def _compile(modules: Mapping[str, ChildModule], images: jax.Array) -> dict[str, Any]:
+    """The children's programs for images of one shape, compiled side by side."""
+    lowered = [_lower(module, images) for module in modules.values()]
+    # XLA holds no lock of Python's while it compiles.
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="compile") as pool:
+        compiled = pool.map(lambda each: each.compile(), lowered)
+        return dict(zip(modules, compiled, strict=True))
+
+
+def _lower(module: ChildModule, images: jax.Array):
     graph, state = nnx.split(module)
     # Weights are constants of the program, as in the exported one.
-    program = jax.jit(lambda images: nnx.merge(graph, state)(images)).lower(images).compile()
-    for _ in range(2):
-        jax.block_until_ready(program(images))
-    return program
+    return jax.jit(lambda images: nnx.merge(graph, state)(images)).lower(images)
 
 
 def summarise(seconds: Mapping[int, Sequence[float]]) -> dict[str, dict[str, float]]:

@@ -38,7 +38,8 @@ class ChildPrograms:
 
     def __init__(self, make: Callable[[np.ndarray], Program], most: int, after: int | None):
         self.make, self.most, self.after = make, most, after
-        self._programs: OrderedDict[bytes, tuple[Program, int]] = OrderedDict()
+        self._programs: OrderedDict[bytes, Program] = OrderedDict()
+        self._used: dict[bytes, int] = {}
         self._seen: OrderedDict[bytes, int] = OrderedDict()
         self._images = 0
 
@@ -53,7 +54,7 @@ class ChildPrograms:
         key = architecture.tobytes()
         self._images += images
         if key in self._programs:
-            return self.add(architecture)
+            return self._use(key)
         if self.after is None or not self.most:
             return None
         seen = self._seen.pop(key, 0) + images
@@ -68,19 +69,21 @@ class ChildPrograms:
         """Whether a program may be added: the oldest was not used by the last `idle` images."""
         if len(self._programs) < self.most:
             return True
-        _, used = next(iter(self._programs.values()))
-        return self._images - used >= idle
+        return self._images - self._used[next(iter(self._programs))] >= idle
 
     def add(self, architecture: np.ndarray) -> Program:
         """The program of an architecture, which is in use now; made if there is none."""
         key = architecture.tobytes()
-        found, _ = self._programs.pop(key, (None, 0))
-        if found is None:
+        if key not in self._programs:
             while len(self._programs) >= self.most:
-                self._programs.popitem(last=False)
-            found = self.make(architecture)
-        self._programs[key] = found, self._images
-        return found
+                self._used.pop(self._programs.popitem(last=False)[0])
+            self._programs[key] = self.make(architecture)
+        return self._use(key)
+
+    def _use(self, key: bytes) -> Program:
+        self._programs.move_to_end(key)
+        self._used[key] = self._images
+        return self._programs[key]
 
 
 def child_of(

@@ -39,7 +39,10 @@ def over_cores(function: Callable[..., Any]) -> Callable[..., Any]:
     seen: set[Any] = set()
 
     def call(weights: Any, *batched: Any) -> Any:
-        count, size = side_by_side.cores(), len(batched[0])
+        size = len(batched[0])
+        if size == 1:  # As single images are served: asking how many cores there are takes time.
+            return program.on_all_cores(weights, *batched)
+        count = side_by_side.cores()
         if count == 1 or not size or size % count or not _on_cpu((weights, batched)):
             return program(weights, *batched)
         share = size // count
