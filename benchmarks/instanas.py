@@ -14,7 +14,7 @@ policy step at the paper's size beside the way of the authors' code, every modul
 and masks. Contenders take turns; with one thread the clock is process time on one core.
 
 The settings (`instanas_cases/settings.py`) come from pilots on seed 100 and validation images; five
-seeds take 40 minutes of one core, and the timings ten minutes more.
+seeds take 82 minutes of a core, or 45 of two by `--train`, and the timings a quarter of an hour.
 
     python benchmarks/instanas.py --data cifar10.npz --work work/ --json \
         benchmarks/results/instanas.json --plot benchmarks/results/instanas.png

@@ -38,6 +38,9 @@ one image's time by the clock. With 32, 48 and 96 (2,000 images, 50 epochs; Mobi
 
 Their test lines were printed as well. 40, 56 and 112 channels were taken for less of calls still,
 with the epochs of the first and a window that should end at 0.44, without another pilot.
+
+After the seeds had been trained: 4,000 images with 6, 2 and 17 epochs (seed 100) give 0.655 at 0.47
+where MobileNetV2 has 0.685: with more images and fewer epochs, fewer FLOPs cost more accuracy.
 """
 
 from __future__ import annotations
