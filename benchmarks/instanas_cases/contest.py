@@ -157,7 +157,7 @@ def run(quick: bool, seed: int, threads: int) -> list[dict[str, Any]]:
 def _race(ways: dict[str, Any], quick: bool, threads: int) -> dict[str, Any]:
     for call in ways.values():
         call()
-    times = interleave(ways, seconds=0.5 if quick else 60, least=5)
+    times = interleave(ways, seconds=0.5 if quick else 30, least=5)
     clock = "cpu" if threads == 1 else "wall"
     slow, fast = (getattr(times[name], clock) for name in ("masked", "routed"))
     return {

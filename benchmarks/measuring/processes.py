@@ -9,7 +9,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from measuring.allocator import SETTINGS
@@ -17,13 +17,16 @@ from measuring.allocator import SETTINGS
 FOLDER = pathlib.Path(__file__).resolve().parents[1]
 
 
-def run_worker(module: str, task: dict[str, Any], threads: int) -> Any:
+def run_worker(
+    module: str, task: dict[str, Any], threads: int, allocator: Mapping[str, str] = SETTINGS
+) -> Any:
     """Runs `python -m module TASK RESULT` and returns what it wrote.
 
     Args:
       module: a module below `benchmarks/`.
       task: what it is to do; written to the file `TASK` as JSON.
       threads: how many cores and threads it has.
+      allocator: settings of the C library's allocator.
 
     Raises:
       SystemExit: the worker failed; its own output says why.
@@ -33,18 +36,18 @@ def run_worker(module: str, task: dict[str, Any], threads: int) -> Any:
         files[0].write_text(json.dumps(task | {"threads": threads}))
         command = [sys.executable, "-m", module, *map(str, files)]
         with _pinned(threads):
-            done = subprocess.run(command, env=environment(threads))
+            done = subprocess.run(command, env=environment(threads, allocator))
         if done.returncode:
             raise SystemExit(f"{module} {task} ended with {done.returncode}; nothing is recorded.")
         return json.loads(files[1].read_text())
 
 
-def environment(threads: int) -> dict[str, str]:
+def environment(threads: int, allocator: Mapping[str, str] = SETTINGS) -> dict[str, str]:
     """The environment of a worker; allocator settings that are set already stay."""
     paths = [str(FOLDER), str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(filter(None, paths))
     given = {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), "JAXNAS_CACHE": "off"}
-    return SETTINGS | dict(os.environ) | given
+    return dict(allocator) | dict(os.environ) | given
 
 
 @contextlib.contextmanager
