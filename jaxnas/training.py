@@ -112,10 +112,15 @@ class Trainer:
         init_key, key = jax.random.split(key)
         params = self.network.init(init_key) if params is None else params
         state = self._init_optimizer(params)
-        take_step = self._step(data, key, architecture, auxiliary)
+        supernet = Supernet(self.network)
+        weight = 0.0 if auxiliary is None else self.config.auxiliary_weight
+        gradient_of = supernet.value_and_grad(_loss(self.config.label_smoothing, weight))
+        plan = supernet.plan([architecture, *([auxiliary] if weight else [])])
         losses, correct, diverged = [], [], False
         for step in range(self.steps):
-            params, state, (loss, hits) = take_step(params, state, step)
+            images, labels, noise = _batch(self.config, self.steps, data, key, step)
+            (loss, hits), gradient = gradient_of(params, plan, images, labels, noise=noise)
+            params, state = apply_gradient(self.optimizer, params, state, gradient)
             losses.append(loss)
             correct.append(hits)
             if (step + 1) % self.epoch_steps == 0:
@@ -124,32 +129,8 @@ class Trainer:
                 diverged = diverged or not math.isfinite(summary["loss"])
                 if report is not None:
                     report(summary)
-        own = Supernet(self.network).plan([architecture])
+        own = supernet.plan([architecture])
         return TrainedChild(params, self._measure_moments(own, params, data, key), diverged)
-
-    def compile(self, data: DeviceData, architecture: Any, auxiliary: Any = None) -> None:
-        """Compiles what the training of a child calls: takes one step, and drops it.
-
-        Several threads that train children would each compile what they share.
-        """
-        key = jax.random.key(0)
-        params = self.network.init(key)
-        take_step = self._step(data, key, architecture, auxiliary)
-        jax.block_until_ready(take_step(params, self._init_optimizer(params), 0))
-
-    def _step(self, data: DeviceData, key: jax.Array, architecture: Any, auxiliary: Any):
-        """A function from weights, the optimiser's state and the step to those after it."""
-        supernet = Supernet(self.network)
-        weight = 0.0 if auxiliary is None else self.config.auxiliary_weight
-        gradient_of = supernet.value_and_grad(_loss(self.config.label_smoothing, weight))
-        plan = supernet.plan([architecture, *([auxiliary] if weight else [])])
-
-        def take(params, state, step: int):
-            images, labels, noise = _batch(self.config, self.steps, data, key, step)
-            found, gradient = gradient_of(params, plan, images, labels, noise=noise)
-            return *apply_gradient(self.optimizer, params, state, gradient), found
-
-        return take
 
     def _measure_moments(self, plan: Plan, params: Any, data: DeviceData, key: jax.Array) -> Any:
         """The mean over training batches of the moments of every batch normalisation."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import json
@@ -16,7 +15,6 @@ import numpy as np
 from jaxnas.derive import Candidates
 from jaxnas.engine import Split
 from jaxnas.runtime import saved_child
-from jaxnas.runtime.child_reports import ChildReports
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_json
 from jaxnas.runtime.json_values import from_json
@@ -31,7 +29,6 @@ from jaxnas.supernets import (
     count_parameters,
     inherit,
 )
-from jaxnas.supernets.executors import side_by_side
 from jaxnas.training import TrainedChild, Trainer
 
 
@@ -84,73 +81,46 @@ class ChildrenPhase:
     def run(
         self, metrics: MetricsWriter, progress: Progress, timing: Timing
     ) -> list[dict[str, Any]]:
-        """Trains every child that is not trained yet, and returns the records of all of them.
-
-        On a CPU each core trains a child, where there are children for half of the cores or more.
-        """
-        progress.phase("train", self.experiment.config.train.epochs * len(self.tasks))
-        # Written anew, in order: finished children keep their lines, of others they are to come.
-        metrics.rewind(self.experiment.engine.total_steps - 1)
-        reports = ChildReports(metrics, progress, timing, len(self.tasks))
-        waiting = []
+        """Trains every child that is not trained yet, and returns the records of all of them."""
+        epochs = self.experiment.config.train.epochs
+        progress.phase("train", epochs * len(self.tasks))
+        # Lines of a child that was half trained when its process died are written anew.
+        done = sum(self._path(task).is_file() for task in self.tasks)
+        metrics.rewind(self.experiment.engine.total_steps + done * epochs - 1)
+        records = []
         for task in self.tasks:
-            if self._path(task).is_file():
-                reports.again(task.number, self._read(task).get("lines", []))
+            path = self._path(task)
+            if path.is_file():
+                progress.advance(steps=epochs)
             else:
-                waiting.append(task)
-        self._train_all(waiting, reports)
-        records = [self._read(task) for task in self.tasks]
-        return [{k: v for k, v in record.items() if k != "lines"} for record in records]
-
-    def _train_all(self, waiting: list[Task], reports: ChildReports) -> None:
-        # By all children, so that those of a resumed run are trained by the same programs.
-        threads, reads = _threads(len(self.tasks)), [()] * len(waiting)
-        alone = side_by_side.one_of_several() if threads > 1 else contextlib.nullcontext()
-        with alone:
-            if threads > 1 < len(waiting):
-                for task in waiting:
-                    self.trainer.compile(self.experiment.data, [task.number], self._auxiliary(task))
-            side_by_side.run(reads, lambda i: self._finish(waiting[i], reports), threads)
-
-    def _finish(self, task: Task, reports: ChildReports) -> None:
-        """Trains a child and saves it."""
-        try:
-            trained = self._train(task, reports)
-            self._save(task, trained)
-            record = self._record(task, trained) | {"lines": reports.lines(task.number)}
-            # The record last: with it, the child counts as done.
-            write_json(self._path(task), record)
-        except BaseException:
-            reports.stop()
-            raise
-        reports.done(task.number)
-
-    def _read(self, task: Task) -> dict[str, Any]:
-        return from_json(json.loads(self._path(task).read_text()))
-
-    def _auxiliary(self, task: Task) -> list[int] | None:
-        weight = self.experiment.config.train.auxiliary_weight
-        return [len(self.tasks) + task.number] if weight else None
+                trained = self._train(task, metrics, progress, timing)
+                # The record last: with it, the child counts as done.
+                self._save(task, trained)
+                write_json(path, self._record(task, trained))
+                timing.save("train")
+            records.append(from_json(json.loads(path.read_text())))
+        return records
 
     def _path(self, task: Task) -> pathlib.Path:
         return self.folder / saved_child.CHILDREN / f"{task.name}.json"
 
-    def _train(self, task: Task, reports: ChildReports) -> TrainedChild:
+    def _train(self, task: Task, metrics, progress, timing) -> TrainedChild:
         config = self.experiment.config.train
         first = self.experiment.engine.total_steps + task.number * config.epochs
 
         def report(summary: dict[str, Any]) -> None:
-            line = {"phase": "train", "child": task.name, **summary}
+            line = {"phase": "train", "child": task.name, **summary, "seconds": timing.elapsed()}
+            metrics.write(first + summary["epoch"], line)
             shown = {name: summary[name] for name in ("loss", "train_accuracy")}
-            step = first + summary["epoch"]
-            reports.epoch(task.number, step, line, {"child": task.name, **shown})
+            progress.advance({"child": task.name, **shown})
 
         key = jax.random.fold_in(self.experiment.key("train"), task.number)
         params = None
         if config.inherit:
             params = inherit(self.experiment.network, self.shared, self.trainer.network)
+        auxiliary = [len(self.tasks) + task.number] if config.auxiliary_weight else None
         data, own = self.experiment.data, [task.number]
-        return self.trainer.train(key, data, own, params, report, self._auxiliary(task))
+        return self.trainer.train(key, data, own, params, report, auxiliary)
 
     def _save(self, task: Task, trained: TrainedChild) -> None:
         own = child_network(self.trainer.network, [task.number])
@@ -191,9 +161,3 @@ class ChildrenPhase:
             "cost": float(efficiency.costs(children)[0]),
             "reward": float(efficiency.rewards([accuracy], children)[0]),
         }
-
-
-def _threads(children: int) -> int:
-    """How many children are trained at once."""
-    cores = side_by_side.cores() if jax.default_backend() == "cpu" else 1
-    return min(cores, children) if 2 * children >= cores else 1

@@ -8,16 +8,13 @@ import os
 import pathlib
 import signal
 import sys
-import time
 
 from tiny_search import tiny_config
 
 import jaxnas
 from jaxnas.engine import Engine
 from jaxnas.runtime import checkpoint, search_phase
-from jaxnas.runtime.child_reports import ChildReports
 from jaxnas.runtime.children import ChildrenPhase
-from jaxnas.supernets.executors import side_by_side
 from jaxnas.training import Trainer
 
 
@@ -58,27 +55,12 @@ def inside_a_checkpoint():
     checkpoint._write = half
 
 
-def after_a_later_child():
-    """When the second child is done before the first."""
-    train = ChildrenPhase._train
-    side_by_side.cores = lambda: 1 if side_by_side.busy() else 2
-
-    def wait(self, task, reports):
-        if task.number == 0:
-            time.sleep(600)
-        return train(self, task, reports)
-
-    ChildrenPhase._train = wait
-    after(ChildReports, "done", 1)
-
-
 MOMENTS = {
     "never": lambda: None,
     "inside_a_checkpoint": inside_a_checkpoint,
     "between_checkpoints": lambda: after(Engine, "policy_step", 1),
     "inside_a_child": lambda: after(Trainer, "_measure_moments", 1),
     "before_the_record_of_a_child": lambda: after(ChildrenPhase, "_save", 1),
-    "after_a_later_child": after_a_later_child,
 }
 
 

@@ -39,16 +39,13 @@ class Calls:
 def choose_calls(plan: Plan, images: jax.Array, others: Any) -> Calls:
     """A thread for each core where applications are worth it, on a CPU that is one device.
 
-    Where there are fewer applications to run at once than cores, each may use several, unless this
-    thread is one of several itself.
+    Where there are fewer applications to run at once than cores, each may use several.
 
     Args:
       plan: the plan.
       images: `[B, H, W, C]`.
       others: the other arrays that a sweep reads.
     """
-    if side_by_side.busy():
-        return Calls(alone=True)
     work = plan.work["unique"]
     if work.flops * len(images) < side_by_side.LEAST_FLOPS * work.applications:
         return Calls()

@@ -8,11 +8,10 @@ Programs that split themselves over all cores would stand in each other's way: s
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -38,26 +37,11 @@ _local = threading.local()
 
 def cores() -> int:
     """How many threads have a core; 1 on a thread that is one of several already."""
-    if busy():
+    if getattr(_local, "busy", False):
         return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def busy() -> bool:
-    """Whether this thread is one of several, which each have a core."""
-    return getattr(_local, "busy", False)
-
-
-@contextlib.contextmanager
-def one_of_several() -> Iterator[None]:
-    """Makes this thread one of several: what it calls keeps to one core."""
-    before, _local.busy = busy(), True
-    try:
-        yield
-    finally:
-        _local.busy = before
 
 
 def run(reads: Sequence[Sequence[int]], work: Callable[[int], Any], threads: int) -> None:
@@ -120,13 +104,15 @@ class _Tasks:
         """
         if _options() != self._options:
             return
+        before, _local.busy = getattr(_local, "busy", False), True
         try:
-            with one_of_several():
-                while (task := self._take()) is not None:
-                    jax.block_until_ready(self._work(task))
-                    self._finish(task)
+            while (task := self._take()) is not None:
+                jax.block_until_ready(self._work(task))
+                self._finish(task)
         except BaseException as error:
             self._fail(error)
+        finally:
+            _local.busy = before
 
     def _take(self) -> int | None:
         with self._changed:
