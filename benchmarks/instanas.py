@@ -141,11 +141,10 @@ def run_timings(arguments: argparse.Namespace, work: Work, threads: int) -> list
         for way in ("masked", "routed"):
             task = common | {"kind": "memory", "case": case, "way": way}
             rows.append(run_worker("instanas_cases", task, threads))
-    folders = [str(work.instance(seed)) for seed in range(arguments.seeds)]
-    folders = [folder for folder in folders if pathlib.Path(folder, "instance.json").is_file()]
-    for folder in folders:  # A process each, as it would be served.
-        task = common | {"kind": "clock", "data": arguments.data, "folders": [folder]}
-        rows += run_worker("instanas_cases", task, threads, SERVED)
+    for folder in map(work.instance, range(arguments.seeds)):
+        if (folder / "instance.json").is_file():  # A process each, as it would be served.
+            task = common | {"kind": "clock", "data": arguments.data, "folder": str(folder)}
+            rows += run_worker("instanas_cases", task, threads, SERVED)
     return rows
 
 

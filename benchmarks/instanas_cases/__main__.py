@@ -24,7 +24,7 @@ def run(task: dict[str, Any]) -> Any:
     if threads == 1:
         # On one core another thread does not run beside the caller; handing over costs both sides.
         jax.config.update("jax_cpu_enable_async_dispatch", False)
-    return clock.run(task["data"], task["folders"], quick, threads)
+    return clock.run(task["data"], task["folder"], quick, threads)
 
 
 if __name__ == "__main__":

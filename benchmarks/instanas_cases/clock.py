@@ -1,6 +1,6 @@
-"""The trained networks by the clock, their controllers included, beside MobileNetV2 1.0x.
+"""A trained network by the clock, its controller included, beside MobileNetV2 1.0x.
 
-Each is measured grouped by architecture, which is how it would be served, and as one routed program
+It is measured grouped by architecture, which is how it would be served, and as one routed program
 for all architectures. All take images as they are stored and hold weights as constants. With one
 thread JAX runs programs on the thread that calls them.
 """
@@ -25,27 +25,22 @@ from jaxnas.runtime.saved_instance import SavedInstance
 BATCHES, IMAGES = (1, 64), 128
 
 
-def run(data: str | None, folders: list[str], quick: bool, threads: int) -> list[dict[str, Any]]:
-    """One row for each network, batch size and way: `grouped` and `routed`."""
+def run(data: str | None, folder: str, quick: bool, threads: int) -> list[dict[str, Any]]:
+    """One row for each batch size and way, `grouped` and `routed`, of the network in a folder."""
     config = settings.quick() if data is None else settings.cifar()
     dataset = settings.dataset(data)
     experiment = InstanceExperiment(dataclasses.replace(config, widths=(1.0,)), dataset)
-    base = program(fresh_module(experiment.baseline(1.0), dataset))
     images = np.resize(dataset.test_images, (IMAGES, *dataset.image_shape))
-    rows = []
-    for folder in folders:
-        saved = SavedInstance(pathlib.Path(folder))
-        grouped = saved.predictor(compile_after=None)
-        grouped.prepare(images, sizes=(1,))
-        programs = {
-            "grouped": grouped,
-            "routed": program(saved.module()),
-            "base": base,
-        }
-        for batch in BATCHES:
-            for row in _race(programs, images, batch, quick, threads):
-                rows.append(row | {"network": pathlib.Path(folder).name})
-    return rows
+    saved = SavedInstance(pathlib.Path(folder))
+    grouped = saved.predictor(compile_after=None)
+    grouped.prepare(images, sizes=(1,))
+    programs = {
+        "grouped": grouped,
+        "routed": program(saved.module()),
+        "base": program(fresh_module(experiment.baseline(1.0), dataset)),
+    }
+    rows = [row for batch in BATCHES for row in _race(programs, images, batch, quick, threads)]
+    return [row | {"network": saved.folder.name} for row in rows]
 
 
 def _race(

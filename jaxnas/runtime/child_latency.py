@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -19,6 +17,7 @@ from jaxnas.runtime import saved_child
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.files import write_json
 from jaxnas.supernets.ops.operation import Shape
+from jaxnas.supernets.parallel_compilation import ParallelCompilation
 
 BATCHES = (1, 64)
 MIN_REPEATS = 5
@@ -73,11 +72,9 @@ def measure_children(
 
 def _compile(modules: Mapping[str, ChildModule], images: jax.Array) -> dict[str, Any]:
     """The children's programs for images of one shape, compiled side by side."""
-    lowered = [_lower(module, images) for module in modules.values()]
-    # XLA holds no lock of Python's while it compiles.
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="compile") as pool:
-        compiled = pool.map(lambda each: each.compile(), lowered)
-        return dict(zip(modules, compiled, strict=True))
+    with ParallelCompilation() as compilation:
+        futures = {name: compilation.add(_lower(each, images)) for name, each in modules.items()}
+    return {name: future.result() for name, future in futures.items()}
 
 
 def _lower(module: ChildModule, images: jax.Array):

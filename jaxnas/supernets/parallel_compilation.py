@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
-from jax.stages import Lowered
+from jax.stages import Compiled, Lowered
 
 
 class ParallelCompilation:
     """Compiles lowered programs on as many threads as there are cores; leaving waits for all.
 
-    The jitted functions that they were lowered from find them compiled. Errors are left to them.
+    The jitted functions that they were lowered from find them compiled. Errors are left to them, or
+    to the futures.
 
     Example:
       >>> import jax
@@ -22,9 +23,9 @@ class ParallelCompilation:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="compile")
 
-    def add(self, lowered: Lowered) -> None:
+    def add(self, lowered: Lowered) -> Future[Compiled]:
         """Has a program compiled as soon as a thread is free."""
-        self._pool.submit(lowered.compile)
+        return self._pool.submit(lowered.compile)
 
     def __enter__(self) -> ParallelCompilation:
         return self
