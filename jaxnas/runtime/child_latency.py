@@ -17,7 +17,6 @@ from jaxnas.runtime import saved_child
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.files import write_json
 from jaxnas.supernets.ops.operation import Shape
-from jaxnas.supernets.parallel_compilation import ParallelCompilation
 
 BATCHES = (1, 64)
 MIN_REPEATS = 5
@@ -57,11 +56,9 @@ def measure_children(
     seconds: dict[str, dict[int, list[float]]] = {name: {} for name in modules}
     for batch in batches:
         images = jax.random.uniform(jax.random.key(batch), (batch, *image_shape))
-        programs = _compile(modules, images)
-        for name, program in programs.items():
+        programs = {name: _warm(module, images) for name, module in modules.items()}
+        for name in programs:
             seconds[name][batch] = []
-            for _ in range(2):
-                jax.block_until_ready(program(images))
         for _ in range(repeats):
             for name, program in programs.items():
                 start = time.perf_counter()
@@ -70,17 +67,14 @@ def measure_children(
     return seconds
 
 
-def _compile(modules: Mapping[str, ChildModule], images: jax.Array) -> dict[str, Any]:
-    """The children's programs for images of one shape, compiled side by side."""
-    with ParallelCompilation() as compilation:
-        futures = {name: compilation.add(_lower(each, images)) for name, each in modules.items()}
-    return {name: future.result() for name, future in futures.items()}
-
-
-def _lower(module: ChildModule, images: jax.Array):
+def _warm(module: ChildModule, images: jax.Array):
+    """A child's program for images of one shape, compiled and run twice."""
     graph, state = nnx.split(module)
     # Weights are constants of the program, as in the exported one.
-    return jax.jit(lambda images: nnx.merge(graph, state)(images)).lower(images)
+    program = jax.jit(lambda images: nnx.merge(graph, state)(images)).lower(images).compile()
+    for _ in range(2):
+        jax.block_until_ready(program(images))
+    return program
 
 
 def summarise(seconds: Mapping[int, Sequence[float]]) -> dict[str, dict[str, float]]:

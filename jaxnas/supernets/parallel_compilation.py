@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
-from jax.stages import Compiled, Lowered
+from jax.stages import Lowered
 
 
 class ParallelCompilation:
     """Compiles lowered programs on as many threads as there are cores; leaving waits for all.
 
-    The jitted functions that they were lowered from find them compiled. Errors are left to them, or
-    to the futures.
+    The jitted functions that they were lowered from find them compiled. Errors are left to them.
 
     Example:
       >>> import jax
@@ -23,9 +22,9 @@ class ParallelCompilation:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="compile")
 
-    def add(self, lowered: Lowered) -> Future[Compiled]:
+    def add(self, lowered: Lowered) -> None:
         """Has a program compiled as soon as a thread is free."""
-        return self._pool.submit(lowered.compile)
+        self._pool.submit(lowered.compile)
 
     def __enter__(self) -> ParallelCompilation:
         return self
