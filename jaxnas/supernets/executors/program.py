@@ -16,13 +16,8 @@ import jax
 ONE_CORE = {
     "xla_cpu_multi_thread_eigen": False,
     "xla_disable_hlo_passes": "cpu-parallel-task-assigner",
-    "xla_cpu_parallel_codegen_split_count": 1,
 }
-"""Options of XLA's compiler with which a program on a CPU keeps to the thread that runs it.
-
-The last one is of compilation: many small programs are compiled side by side, each by its thread;
-parts of each would wait for the one pool that all share.
-"""
+"""Options of XLA's compiler with which a program on a CPU keeps to the thread that runs it."""
 
 
 class Program:
