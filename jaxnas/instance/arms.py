@@ -18,6 +18,8 @@ from jaxnas.instance.engine import InstanceEngine, InstanceState
 from jaxnas.instance.evaluation import Evaluation, evaluate
 from jaxnas.supernets import make_routing
 
+_ROUNDING = 1e-5
+
 
 def permuted(key: jax.Array, architectures: np.ndarray) -> np.ndarray:
     """The same architectures `int32 [N, T]` in another order, none where it was.
@@ -95,7 +97,8 @@ def _candidates(engine, architectures: np.ndarray, most: float, key, count: int)
     drawn = independent(key, np.broadcast_to(architectures.mean(0), shape))
     both = np.concatenate([chosen[: count // 2], drawn])
     costs = np.asarray(engine.table.total(make_routing(engine.supernet.network, both)))
-    allowed = both[costs <= most]
+    # Where all images chose one architecture, their mean may lie below its cost by a rounding.
+    allowed = both[costs <= most * (1 + _ROUNDING)]
     if not len(allowed):
         raise ValueError(f"no candidate costs at most {most:.4g} {engine.table.unit}.")
     _, first = np.unique(allowed, axis=0, return_index=True)
