@@ -11,7 +11,7 @@ the clock. Finished arms are kept in `--work` and not computed again.
 Timings: the trained networks beside MobileNetV2, grouped by architecture (as they would be served:
 `latency_reduction_measured`) and as one routed program (`..._routed`), and the test forward and
 policy step at the paper's size beside the way of the authors' code, every module for every image
-and masks. Each network is measured in a process of its own. Contenders take turns; with one thread
+and masks (`instanas_cases/contest.py` says with how many modules). Each network is measured in a process of its own. Contenders take turns; with one thread
 the clock is process time on one core.
 
 The settings (`instanas_cases/settings.py`) come from pilots on seed 100 and validation images; five
@@ -116,7 +116,7 @@ def timing_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     summary: dict[str, Any] = {}
     for row in rows:
         if "share_on" in row:
-            ending = "" if row["share_on"] == contest.SHARES[0] else "_cheap"
+            ending = "" if row["share_on"] == contest.AIMED[row["case"]] else "_other_share"
             summary[f"routed_over_masked_{row['case']}{ending}"] = row["ratio"]
         if "way" in row:
             summary[f"peak_mb_{row['way']}_{row['case']}"] = row["peak_mb"]

@@ -63,7 +63,7 @@ from jaxnas.spaces.mobilenet import MODULES
 
 WIDTHS = (0.5, 1.0)
 SIZES = {"train": 2000, "validation": 2000, "test": 10000}
-PRETRAIN, SEARCH, FINETUNE = 12, 4, 34
+PRETRAIN, SEARCH, FINETUNE = 18, 6, 51
 """Epochs of the three stages; the baselines have as many as all together."""
 BATCH = 32
 
@@ -92,10 +92,10 @@ def cifar() -> InstanceConfig:
             samples=2,
             baseline="others",
             information=1.0,
-            enough=1.0,
+            enough=0.4,
             start="classifier",
         ),
-        latency=LatencyConfig("FLOPs", start=0.7, end=0.49),
+        latency=LatencyConfig("FLOPs", start=0.7, end=0.54),
         pretrain=PretrainConfig(
             PRETRAIN, BATCH, OptimizerConfig(0.05, 0.03), crop, whole=0.5, keep=0.7
         ),
