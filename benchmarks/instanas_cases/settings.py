@@ -92,10 +92,10 @@ def cifar() -> InstanceConfig:
             samples=2,
             baseline="others",
             information=1.0,
-            enough=0.4,
+            enough=0.6,
             start="classifier",
         ),
-        latency=LatencyConfig("FLOPs", start=0.7, end=0.54),
+        latency=LatencyConfig("FLOPs", start=0.7, end=0.57),
         pretrain=PretrainConfig(
             PRETRAIN, BATCH, OptimizerConfig(0.05, 0.03), crop, whole=0.5, keep=0.7
         ),
