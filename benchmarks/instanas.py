@@ -11,8 +11,8 @@ the clock. Finished arms are kept in `--work` and not computed again.
 Timings: the trained networks beside MobileNetV2, grouped by architecture (as they would be served:
 `latency_reduction_measured`) and as one routed program (`..._routed`), and the test forward and
 policy step at the paper's size beside the way of the authors' code, every module for every image
-and masks (`instanas_cases/contest.py` says with how many modules). Each network is measured in a process of its own. Contenders take turns; with one thread
-the clock is process time on one core.
+and masks (`instanas_cases/contest.py` says of how many modules). Each network is measured in a
+process of its own. Contenders take turns; with one thread the clock is process time on one core.
 
 The settings (`instanas_cases/settings.py`) come from pilots on seed 100 and validation images; five
 seeds take 82 minutes of a core, or 45 of two by `--train`, and the timings a quarter of an hour.

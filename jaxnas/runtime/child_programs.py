@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -22,10 +22,19 @@ COUNTED = 4096
 """So many architectures are counted that are not compiled; the first to be forgotten is the one
 that was met the longest ago."""
 
-Program = Callable[[Any], Any]
+Made = TypeVar("Made")
 
 
-class ChildPrograms:
+class _Kept(Generic[Made]):
+    """What was made of an architecture, and how many images had been met when it was used last."""
+
+    __slots__ = ("made", "used")
+
+    def __init__(self, made: Made, used: int):
+        self.made, self.used = made, used
+
+
+class ChildPrograms(Generic[Made]):
     """Programs by architecture.
 
     Args:
@@ -36,25 +45,36 @@ class ChildPrograms:
         make room.
     """
 
-    def __init__(self, make: Callable[[np.ndarray], Program], most: int, after: int | None):
+    def __init__(self, make: Callable[[np.ndarray], Made], most: int, after: int | None):
         self.make, self.most, self.after = make, most, after
-        self._programs: OrderedDict[bytes, Program] = OrderedDict()
-        self._used: dict[bytes, int] = {}
+        self._kept: dict[bytes, _Kept[Made]] = {}
         self._seen: OrderedDict[bytes, int] = OrderedDict()
         self._images = 0
 
     def __len__(self) -> int:
-        return len(self._programs)
+        return len(self._kept)
 
     def __contains__(self, key: bytes) -> bool:
-        return key in self._programs
+        return key in self._kept
 
-    def find(self, architecture: np.ndarray, images: int) -> Program | None:
+    def get(self, key: bytes, images: int) -> Made | None:
+        """The program of the architecture of these bytes, used by so many images, if there is one.
+
+        The way of single images: a lookup, and nothing else where there is a program.
+        """
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        self._images += images
+        kept.used = self._images
+        return kept.made
+
+    def find(self, architecture: np.ndarray, images: int) -> Made | None:
         """The program of an architecture `int32 [T]` that `images` more images chose, if any."""
         key = architecture.tobytes()
+        if key in self._kept:
+            return self.get(key, images)
         self._images += images
-        if key in self._programs:
-            return self._use(key)
         if self.after is None or not self.most:
             return None
         seen = self._seen.pop(key, 0) + images
@@ -67,23 +87,23 @@ class ChildPrograms:
 
     def _has_room(self, idle: int) -> bool:
         """Whether a program may be added: the oldest was not used by the last `idle` images."""
-        if len(self._programs) < self.most:
+        if len(self._kept) < self.most:
             return True
-        return self._images - self._used[next(iter(self._programs))] >= idle
+        return self._images - self._kept[self._oldest()].used >= idle
 
-    def add(self, architecture: np.ndarray) -> Program:
+    def _oldest(self) -> bytes:
+        """The one that was used the longest ago; of several, the first that was made."""
+        return min(self._kept, key=lambda key: self._kept[key].used)
+
+    def add(self, architecture: np.ndarray) -> Made:
         """The program of an architecture, which is in use now; made if there is none."""
         key = architecture.tobytes()
-        if key not in self._programs:
-            while len(self._programs) >= self.most:
-                self._used.pop(self._programs.popitem(last=False)[0])
-            self._programs[key] = self.make(architecture)
-        return self._use(key)
-
-    def _use(self, key: bytes) -> Program:
-        self._programs.move_to_end(key)
-        self._used[key] = self._images
-        return self._programs[key]
+        if key not in self._kept:
+            while len(self._kept) >= self.most:
+                del self._kept[self._oldest()]
+            self._kept[key] = _Kept(self.make(architecture), self._images)
+        self._kept[key].used = self._images
+        return self._kept[key].made
 
 
 def child_of(

@@ -16,7 +16,38 @@ from jaxnas.supernets.executors import side_by_side
 from jaxnas.supernets.executors.program import Program
 
 
-def over_cores(function: Callable[..., Any]) -> Callable[..., Any]:
+class OverCores:
+    """A compiled function that gives every core of a CPU an equal part of the batch.
+
+    Attributes:
+      single: what a call with a batch of one calls. Where single images are served, finding out
+        that there is one, and how many cores there are, takes time.
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        self._program = Program(function)
+        self.single = self._program.on_all_cores
+        self._seen: set[Any] = set()
+
+    def __call__(self, weights: Any, *batched: Any) -> Any:
+        """What the function returns of `weights` and arrays `[B, ...]`."""
+        size = len(batched[0])
+        if size == 1:
+            return self.single(weights, *batched)
+        count = side_by_side.cores()
+        if count == 1 or not size or size % count or not _on_cpu((weights, batched)):
+            return self._program(weights, *batched)
+        share = size // count
+        parts = [(weights, *(x[i : i + share] for x in batched)) for i in range(0, size, share)]
+        # Threads that meet new shapes at once would each compile the program.
+        shapes = tuple((jnp.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(parts[0]))
+        first = shapes not in self._seen
+        results = _side_by_side(self._program.on_one_core, parts, one_first=first)
+        self._seen.add(shapes)
+        return jax.tree.map(lambda *pieces: jnp.concatenate(pieces), *results)
+
+
+def over_cores(function: Callable[..., Any]) -> OverCores:
     """Compiles `function` and gives every core of a CPU an equal part of the batch.
 
     Where that cannot be, the whole batch is one call: inside a transformation, on another device,
@@ -35,25 +66,7 @@ def over_cores(function: Callable[..., Any]) -> Callable[..., Any]:
       >>> double(2.0, jnp.arange(4.0)).tolist()
       [0.0, 2.0, 4.0, 6.0]
     """
-    program = Program(function)
-    seen: set[Any] = set()
-
-    def call(weights: Any, *batched: Any) -> Any:
-        size = len(batched[0])
-        if size == 1:  # As single images are served: asking how many cores there are takes time.
-            return program.on_all_cores(weights, *batched)
-        count = side_by_side.cores()
-        if count == 1 or not size or size % count or not _on_cpu((weights, batched)):
-            return program(weights, *batched)
-        share = size // count
-        parts = [(weights, *(x[i : i + share] for x in batched)) for i in range(0, size, share)]
-        # Threads that meet new shapes at once would each compile the program.
-        shapes = tuple((jnp.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(parts[0]))
-        results = _side_by_side(program.on_one_core, parts, one_first=shapes not in seen)
-        seen.add(shapes)
-        return jax.tree.map(lambda *pieces: jnp.concatenate(pieces), *results)
-
-    return call
+    return OverCores(function)
 
 
 def _side_by_side(
