@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -110,13 +111,23 @@ def _action(space: SearchSpace, decision, step: int, pair: Any) -> int:
     return decision.actions.index(action)
 
 
+def count_text(count: int) -> str:
+    """A number of architectures for people: exact below 10^9, else rounded, at any size.
+
+    Example:
+      >>> count_text(14641), count_text(5**500)
+      ('14,641', '3.055e+349')
+    """
+    # Not as a float, which ends at 10^308.
+    return f"{count:,}" if abs(count) < 10**9 else f"{decimal.Decimal(count):.3e}"
+
+
 def describe(space: SearchSpace) -> str:
     """See `SearchSpace.describe`."""
-    count = space.count()
-    exact = f"{count:,}" if count < 10**9 else f"{count:.3e}"
     lines = [
-        f"space {space.name}: {exact} architectures, {len(space.decisions)} decisions, walks of "
-        f"up to {space.max_length} steps, {'acyclic' if space.acyclic else 'with loops'}"
+        f"space {space.name}: {count_text(space.count())} architectures, "
+        f"{len(space.decisions)} decisions, walks of up to "
+        f"{space.max_length} steps, {'acyclic' if space.acyclic else 'with loops'}"
     ]
     width = max(len(decision.name) for decision in space.decisions)
     for decision in space.decisions:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.spaces.automaton import DONE
+from jaxnas.spaces.encoding import count_text
 from jaxnas.spaces.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ def exact_unrank(space: SearchSpace, position: int) -> np.ndarray:
     left = operator.index(position)
     if not 0 <= left < space.count():
         raise SpaceError(
-            f"there is no architecture {left} in space {space.name!r}: it has {space.count()}, "
-            "counted from 0."
+            f"there is no architecture {count_text(left)} in space {space.name!r}: it has "
+            f"{count_text(space.count())}, counted from 0."
         )
     state, actions = 0, []
     while state != DONE:
@@ -92,8 +93,8 @@ def all_architectures(space: SearchSpace, most: int) -> np.ndarray:
     count = space.count()
     if count > most:
         raise SpaceError(
-            f"space {space.name!r} has {count:.4g} architectures, more than {most}: draw some with "
-            "sample(key, num), or walk through enumerate()."
+            f"space {space.name!r} has {count_text(count)} architectures, more than {most}: draw "
+            "some with sample(key, num), or walk through enumerate()."
         )
     return np.asarray(unrank(space, np.arange(count)))
 
@@ -110,8 +111,8 @@ def _small_offsets(space: SearchSpace) -> np.ndarray:
     """For each state and action, `int32 [S, A]`: the walks that take a lower action there."""
     if space.count() > np.iinfo(np.int32).max:
         raise SpaceError(
-            f"space {space.name!r} has {space.count():.3g} architectures, too many for int32: use "
-            "space.rank and space.unrank, one by one."
+            f"space {space.name!r} has {count_text(space.count())} architectures, too many for "
+            "int32: use space.rank and space.unrank, one by one."
         )
     walks = [_walks_after(space, state) for state in range(len(space.automaton.vertex))]
     after = np.array(walks, np.int32)

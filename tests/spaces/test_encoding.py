@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_spaces import all_spaces, branching_space, everything, loop_space
 
 from jaxnas.evaluators import rank
-from jaxnas.spaces import Decision, SearchSpace, SpaceError
+from jaxnas.spaces import Decision, SearchSpace, SpaceError, chain
 
 
 @st.composite
@@ -138,6 +138,11 @@ def test_a_walk_past_a_cap_is_refused():
     encoded = {"space": "loop", "version": 1, "walk": walk}
     with pytest.raises(SpaceError, match="step 5 of the walk passes a visit cap"):
         loop_space().decode(encoded)
+
+
+def test_describe_rounds_a_count_that_no_float_holds():
+    first = chain(500).describe().splitlines()[0]
+    assert first.startswith("space chain: 3.055e+349 architectures, 500 decisions")
 
 
 def test_describe_shows_decisions_targets_and_caps():

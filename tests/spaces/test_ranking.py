@@ -44,6 +44,8 @@ def test_all_architectures_are_those_of_enumerate():
     [
         (lambda: enas_macro().all_architectures(), r"1\.606e\+29 architectures, more than 1000000"),
         (lambda: loop_space().all_architectures(most=13), "14 architectures, more than 13"),
+        (lambda: chain(500).all_architectures(), r"3\.055e\+349 architectures, more than"),
+        (lambda: rank(chain(500), np.zeros((1, 500), int)), r"3\.055e\+349.*too many for int32"),
         (lambda: rank(enas_macro(), np.zeros((1, 78), int)), "too many for int32"),
         (lambda: unrank(enas_macro(), [0]), "too many for int32"),
         (lambda: loop_space().unrank(14), "no architecture 14 in space 'loop': it has 14"),
