@@ -45,7 +45,7 @@ def lstm(
     """Makes an LSTM policy over the walks of `space`.
 
     At each step the LSTM reads the embedding of the action before (and the context, and in a loop
-    which visit of the decision it is), and a head of the current decision gives the logits of its
+    the number of the visit), and a head of the current decision gives the logits of its
     actions. Decisions with `points_at` are scored by anchor attention instead, and the anchor of
     the chosen node is added to the next input. Logits are divided by `temperature`, then become
     `tanh_constant * tanh(logits)`. Actions past a visit cap are masked.
@@ -63,7 +63,7 @@ def lstm(
         of a decision are equally likely at the start.
       visit_inputs: whether the number of the visit is an input too, so that the rounds of a loop,
         which share heads and embeddings, are told apart from the start; by default where a walk
-        can take a decision twice.
+        can take a decision twice. In nested loops several visits may have the same number.
       operation_tanh_constant: the bound of decisions that do not point at nodes, where it is not
         `tanh_constant` (ENAS's code for micro cells: 1.1 and 0.44).
       initial_bias: by decision, the first value of the learned bias of each of its actions, which

@@ -22,7 +22,7 @@ class Rows(NamedTuple):
     Attributes:
       is_open: `bool [..., A]`, the actions that can be taken.
       head: `int32 [...]`, the output head of the decision.
-      visit: `int32 [...]`, which visit of the decision it is, from 0.
+      visit: `int32 [...]`, the number of the visit, from 0, as `Automaton.visit` has it.
       pointing: `bool [...]`, whether the decision points at nodes.
       nodes: `int32 [..., P]`, the nodes that it points at (`K`, no node, as padding).
       scores: `[..., P, A]`, maps the logits of the nodes to those of the actions.
@@ -52,7 +52,7 @@ class Tables(NamedTuple):
       num_heads: `G`, one head per decision, or per group.
       step_heads: `int32 [T, M]`, the heads that can be needed at each step.
       slots: `int32 [T, G]`, the position of each head in `step_heads`.
-      num_visits: `R`, the most visits that a decision can get.
+      num_visits: `R`, how many numbers of visits there are.
       num_nodes: `K`; 0 if no decision points.
     """
 

@@ -34,8 +34,9 @@ class Automaton:
       next_state: `int32 [S, A]`, the state that an action leads to; `DONE` ends the walk, -1 is
         no action.
       vertex: `int32 [S]`, the decision of each state.
-      visit: `int32 [S]`, which visit of its decision a state is, from 0, as the cap counts them;
-        of a decision without a cap, the visits that were counted in its loop before.
+      visit: `int32 [S]`, the number of the visit that a state is, from 0, as the cap counts them
+        (anew for each visit of `per`); of a decision without a cap, the sum of the visits that are
+        counted in its loop. In nested loops several visits may have the same number.
       completions: the exact number of walks from each state to the end.
       max_length: the number of steps of the longest walk.
       acyclic: whether no decision can be visited twice.

@@ -79,7 +79,7 @@ def enter(target: int, visits: tuple[int, ...], source: int | None, rules: Visit
 
 
 def visit_number(state, rules: VisitRules) -> int:
-    """Which visit of its decision a state is; see `Automaton.visit`."""
+    """The number of the visit that a state is; see `Automaton.visit`."""
     vertex, counts = state
     counted = rules.counted[vertex]
     return counts[counted.index(vertex)] - 1 if vertex in counted and counts else sum(counts)
