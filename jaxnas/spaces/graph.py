@@ -17,10 +17,10 @@ import numpy as np
 
 from jaxnas.spaces import encoding, pointers, ranking, space_json, walks
 from jaxnas.spaces.automaton import Automaton, compile_graph
+from jaxnas.spaces.decision_checks import END, check_decision, check_text
 from jaxnas.spaces.errors import SpaceError
 
-END = "end"
-"""The name of the vertex at which every walk stops."""
+__all__ = ["END", "Decision", "SearchSpace"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Decision:
         for field in ("actions", "next", "points_at"):
             if isinstance(getattr(self, field), list):
                 object.__setattr__(self, field, tuple(getattr(self, field)))
-        _check_decision(self)
+        check_decision(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +90,8 @@ class SearchSpace:
 
     def __post_init__(self):
         object.__setattr__(self, "decisions", tuple(self.decisions))
+        for field in ("name", "start"):
+            check_text(f"space {self.name!r}", field, getattr(self, field))
         if not self.decisions:
             raise SpaceError(f"space {self.name!r} has no decisions: give at least one.")
         object.__setattr__(self, "start", self.start or self.decisions[0].name)
@@ -103,6 +105,10 @@ class SearchSpace:
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Hashes of strings differ between processes, so each computes its own.
+        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
 
     @functools.cached_property
     def automaton(self) -> Automaton:
@@ -221,22 +227,3 @@ class SearchSpace:
     def describe(self) -> str:
         """A table of the decisions and the size of the space, for people."""
         return encoding.describe(self)
-
-
-def _check_decision(decision: Decision) -> None:
-    where = f"decision {decision.name!r}"
-    if not decision.name or decision.name == END:
-        raise SpaceError(f"{where}: the name must be non-empty and not {END!r}.")
-    if not isinstance(decision.actions, tuple) or not decision.actions:
-        raise SpaceError(f"{where}: 'actions' must be a non-empty tuple of labels.")
-    if len(set(decision.actions)) != len(decision.actions):
-        raise SpaceError(f"{where}: two actions have the same label in {decision.actions}.")
-    for field in ("next", "points_at"):
-        value = getattr(decision, field)
-        if isinstance(value, tuple) and len(value) != len(decision.actions):
-            raise SpaceError(
-                f"{where}: {field!r} has {len(value)} entries for {len(decision.actions)} "
-                "actions: give one entry per action."
-            )
-    if decision.max_visits is not None and decision.max_visits < 1:
-        raise SpaceError(f"{where}: 'max_visits' is {decision.max_visits}; it must be >= 1.")

@@ -1,5 +1,10 @@
 """Making spaces: what is counted, and what is refused."""
 
+import os
+import pickle
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from small_spaces import all_spaces, branching_space, everything, loop_space
@@ -55,6 +60,27 @@ def test_equal_spaces_are_equal_and_hash_alike():
     assert loop_space() == loop_space()
     assert hash(loop_space()) == hash(loop_space())
     assert loop_space(2) != loop_space(3)
+
+
+def test_a_pickled_space_is_found_in_a_process_with_other_hashes():
+    space = loop_space()
+    hash(space)
+    program = (
+        "import pickle, sys; from jaxnas.spaces import SearchSpace; "
+        "space = pickle.loads(sys.stdin.buffer.read()); "
+        "print({SearchSpace(space.name, space.decisions): 'found'}.get(space))"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            input=pickle.dumps(space),
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert found == [b"found\n"] * 2
 
 
 def test_lists_become_tuples():

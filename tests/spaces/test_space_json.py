@@ -61,3 +61,33 @@ GOOD = loop_space().to_json()
 def test_what_is_no_space_is_refused(encoded, message):
     with pytest.raises(SpaceError, match=message):
         SearchSpace.from_json(encoded)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("name", 7, "decision 7: 'name' is 7; it must be a string"),
+        ("actions", [["u"], ["v"]], "'actions' holds .'u'.*as a string"),
+        ("actions", [1, 2], "'actions' holds 1; give the label"),
+        ("next", 5, "'next' is 5; give the name of one decision"),
+        ("next", ["end", 5], "'next' is .'end', 5.; give the name"),
+        ("points_at", 3, "'points_at' is 3; give the name of a node"),
+        ("points_at", "ab", "'points_at' is 'ab'; give the name of a node"),
+        ("max_visits", "3", "'max_visits' is '3'; it must be a whole number"),
+        ("max_visits", 1.5, "'max_visits' is 1.5; it must be a whole number"),
+        ("max_visits", True, "'max_visits' is True; it must be a whole number"),
+        ("node", ["q"], "'node' is .'q'.; it must be a string"),
+        ("group", ["g"], "'group' is .'g'.; it must be a string"),
+        ("per", 1, "'per' is 1; it must be a string"),
+    ],
+)
+def test_a_field_of_another_type_is_named(field, value, message):
+    decision = {"name": "x", "actions": ["a", "b"]} | {field: value}
+    with pytest.raises(SpaceError, match=message):
+        SearchSpace.from_json(GOOD | {"start": "", "decisions": [decision]})
+
+
+@pytest.mark.parametrize("field", ["name", "start"])
+def test_a_space_is_named_by_text(field):
+    with pytest.raises(SpaceError, match=f"'{field}' is None; it must be a string"):
+        SearchSpace.from_json(GOOD | {field: None})
