@@ -142,7 +142,9 @@ class MobileNetConfig:
             object.__setattr__(self, "modules", tuple(self.modules))
         if self.stages is not None:
             object.__setattr__(self, "stages", tuple(tuple(stage) for stage in self.stages))
-        whole("network", self, 1, "stem", "stem_stride", "head")
+        whole("network", self, 1, "stem", "head")
+        if self.stem_stride not in (None, 1, 2):
+            raise ValueError(f"network.stem_stride is {self.stem_stride!r}: give 1 or 2.")
 
     def build(self, image_shape: Shape, num_classes: int) -> Network:
         """The network for images of a shape."""

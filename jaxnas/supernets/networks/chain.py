@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from jaxnas.spaces import Choices
 from jaxnas.spaces import chain as chain_space
 from jaxnas.supernets.network import Build, Network, OperationTable, Value
-from jaxnas.supernets.networks.frame import check_image, thirds
+from jaxnas.supernets.networks.frame import check_image, check_options, thirds
 from jaxnas.supernets.ops import (
     BatchNorm,
     Convolution,
@@ -45,6 +45,14 @@ OPERATIONS: Mapping[str, MakeOperation] = {
 }
 
 
+def _check_reductions(reductions: tuple[int, ...], layers: int) -> None:
+    if len(set(reductions)) < len(reductions) or not set(reductions) <= set(range(layers)):
+        raise ValueError(
+            f"network 'chain': reductions is {reductions}; give different layers from 0 to "
+            f"{layers - 1}."
+        )
+
+
 def _same(shape: Shape, expected: Shape, key: str) -> Shape:
     if shape != expected:
         raise ValueError(
@@ -78,10 +86,13 @@ def chain(
 
     Raises:
       ValueError: the image cannot be halved as often as asked, fewer than two classes, no layers,
-        or operations of one layer whose outputs differ in shape.
+        channels, dropout or reductions out of range, or operations of one layer whose outputs
+        differ in shape.
     """
     operations = OPERATIONS if operations is None else operations
+    check_options("chain", image_shape, dropout, channels=channels)
     halved_at = thirds(layers) if reductions is None else tuple(reductions)
+    _check_reductions(halved_at, layers)
     check_image("chain", image_shape, num_classes, len(halved_at))
     space, table = chain_space(layers, tuple(operations)), OperationTable()
     first = next(iter(operations))

@@ -15,7 +15,7 @@ from __future__ import annotations
 from jaxnas.spaces import enas_macro as enas_macro_space
 from jaxnas.spaces.enas_macro import OPERATIONS
 from jaxnas.supernets.network import Network, OperationTable
-from jaxnas.supernets.networks.frame import check_image, halved
+from jaxnas.supernets.networks.frame import check_image, check_options, halved
 from jaxnas.supernets.ops import (
     AvgPool,
     BatchNorm,
@@ -60,10 +60,12 @@ def enas_macro(
       dropout: the rate before the classifier in training (0.1 in the paper's search).
 
     Raises:
-      ValueError: the image cannot be halved twice, or fewer than two classes or three layers.
+      ValueError: the image cannot be halved twice, or fewer than two classes or three layers, or
+        channels or dropout out of range.
     """
     if layers < 3:
         raise ValueError(f"network 'enas_macro': layers is {layers}; at least 3 are needed.")
+    check_options("enas_macro", image_shape, dropout, channels=channels)
     reductions = (layers // 3 - 1, 2 * layers // 3 - 1)
     check_image("enas_macro", image_shape, num_classes, len(reductions))
     table = OperationTable()

@@ -19,7 +19,7 @@ from jaxnas.spaces import Choices
 from jaxnas.spaces import enas_micro as enas_micro_space
 from jaxnas.spaces.enas_micro import OPERATIONS
 from jaxnas.supernets.network import Network, OperationTable
-from jaxnas.supernets.networks.frame import check_image, halved
+from jaxnas.supernets.networks.frame import check_image, check_options, halved
 from jaxnas.supernets.ops import (
     AvgPool,
     BatchNorm,
@@ -64,6 +64,7 @@ def enas_micro(
       ValueError: the image cannot be halved twice, or fewer than two classes or cells.
     """
     kinds = cell_kinds("enas_micro", cells)
+    check_options("enas_micro", image_shape, dropout, channels=channels)
     check_image("enas_micro", image_shape, num_classes, kinds.count("reduction"))
     table = OperationTable()
     before = shape = table.add("stem", conv_bn(3 * channels), image_shape)

@@ -26,7 +26,7 @@ from jaxnas.spaces import enas_micro as enas_micro_space
 from jaxnas.spaces.enas_micro import OPERATIONS
 from jaxnas.supernets.network import Network, OperationTable
 from jaxnas.supernets.networks.enas_micro import SIDES, cell_kinds
-from jaxnas.supernets.networks.frame import check_image, halved
+from jaxnas.supernets.networks.frame import check_image, check_options, halved
 from jaxnas.supernets.ops import (
     AvgPool,
     BatchNorm,
@@ -81,6 +81,7 @@ def enas_micro_final(
       ValueError: the image cannot be halved twice, or fewer than two classes or cells.
     """
     kinds = cell_kinds("enas_micro_final", cells)
+    check_options("enas_micro_final", image_shape, dropout, channels=channels)
     check_image("enas_micro_final", image_shape, num_classes, kinds.count("reduction"))
     table = OperationTable()
     stem = table.add("stem", conv_bn(3 * channels), image_shape)

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
+import numbers
+from typing import Any
+
 from jaxnas.supernets.ops.operation import Shape
+
+
+def check_options(name: str, image_shape: Shape, dropout: float = 0.0, **sizes: Any) -> None:
+    """Raises `ValueError` that names the option with which no network can be built.
+
+    Args:
+      name: the network, for the message.
+      image_shape: `(H, W, C)`.
+      dropout: the rate before the classifier.
+      **sizes: options that are whole numbers of at least 1, by name.
+    """
+    _check_image_shape(name, image_shape)
+    if not 0 <= dropout < 1:
+        raise ValueError(f"network {name!r}: dropout is {dropout}; give a rate from 0 on, below 1.")
+    for field, size in sizes.items():
+        if not isinstance(size, numbers.Integral) or size < 1:
+            raise ValueError(
+                f"network {name!r}: {field} is {size!r}; give a whole number of 1 or more."
+            )
+
+
+def _check_image_shape(name: str, image_shape: Shape) -> None:
+    if len(image_shape) != 3:
+        raise ValueError(f"network {name!r}: image_shape is (H, W, C), not {tuple(image_shape)}.")
 
 
 def check_image(name: str, image_shape: Shape, num_classes: int, halvings: int) -> None:
@@ -14,8 +41,7 @@ def check_image(name: str, image_shape: Shape, num_classes: int, halvings: int) 
       num_classes: at least 2.
       halvings: how often the network halves the image.
     """
-    if len(image_shape) != 3:
-        raise ValueError(f"network {name!r}: image_shape is (H, W, C), not {tuple(image_shape)}.")
+    _check_image_shape(name, image_shape)
     height, width, _ = image_shape
     factor = 2**halvings
     if height % factor or width % factor or not height or not width:

@@ -13,7 +13,7 @@ from jaxnas.spaces import Choices
 from jaxnas.spaces.mobilenet import MODULES
 from jaxnas.spaces.mobilenet import mobilenet as mobilenet_space
 from jaxnas.supernets.network import Build, Network, OperationTable, Value
-from jaxnas.supernets.networks.frame import check_image
+from jaxnas.supernets.networks.frame import check_image, check_options
 from jaxnas.supernets.ops import (
     BatchNorm,
     Convolution,
@@ -59,6 +59,29 @@ def layout(size: int) -> Layout:
     return Layout(2 if size >= 128 else 1, tuple(stages))
 
 
+def chosen_layout(
+    name: str,
+    image_shape: Shape,
+    stages: Sequence[tuple[int, int, int]] | None,
+    stem_stride: int | None,
+) -> Layout:
+    """The layout for images, but for what is given; raises `ValueError` where that cannot be."""
+    published = layout(image_shape[0])
+    chosen = published.stages if stages is None else tuple(stages)
+    stride = published.stem_stride if stem_stride is None else stem_stride
+    if stride not in (1, 2):
+        raise ValueError(f"network {name!r}: stem_stride is {stride!r}; give 1 or 2.")
+    if not chosen:
+        raise ValueError(f"network {name!r}: stages is empty; give at least one stage.")
+    for stage in chosen:
+        if len(stage) != 3 or min(stage[:2]) < 1 or stage[2] not in (1, 2):
+            raise ValueError(
+                f"network {name!r}: a stage is (channels, blocks, stride 1 or 2), "
+                f"not {tuple(stage)}."
+            )
+    return Layout(stride, tuple(Stage(*stage) for stage in chosen))
+
+
 def mobilenet(
     *,
     image_shape: Shape,
@@ -91,13 +114,13 @@ def mobilenet(
       dropout: the rate before the classifier, in training.
 
     Raises:
-      ValueError: an unknown module, a default that is not one of the modules, images that cannot
-        be halved as often as the strides ask, or fewer than two classes.
+      ValueError: an unknown module, a default that is not one of the modules, a size or stride out
+        of range, no stages, images that cannot be halved as often as the strides ask, or fewer
+        than two classes.
     """
-    published = layout(image_shape[0])
-    chosen = [Stage(*stage) for stage in (published.stages if stages is None else stages)]
-    stride = published.stem_stride if stem_stride is None else stem_stride
-    _check(chosen, modules, default)
+    check_options("mobilenet", image_shape, dropout, stem=stem, head=head)
+    stride, chosen = chosen_layout("mobilenet", image_shape, stages, stem_stride)
+    _check(modules, default)
     halvings = [stride, *(stage.stride for stage in chosen)].count(2)
     check_image("mobilenet", image_shape, num_classes, halvings)
     table = OperationTable()
@@ -120,7 +143,7 @@ def mobilenet(
     return Network("mobilenet", space, tuple(image_shape), num_classes, table, describe)
 
 
-def _check(stages: Sequence[Stage], modules: Sequence[str], default: str) -> None:
+def _check(modules: Sequence[str], default: str) -> None:
     for label in (*modules, default):
         if label not in MODULES:
             raise ValueError(
@@ -131,12 +154,6 @@ def _check(stages: Sequence[Stage], modules: Sequence[str], default: str) -> Non
             f"network 'mobilenet': the default {default!r} is not one of its modules "
             f"{list(modules)}."
         )
-    for stage in stages:
-        if stage.repeats < 1 or stage.channels < 1 or stage.stride not in (1, 2):
-            raise ValueError(
-                f"network 'mobilenet': a stage is (channels, blocks, stride 1 or 2), "
-                f"not {tuple(stage)}."
-            )
 
 
 def _segment(block: str, modules: tuple[str, ...], fallback: str | None) -> Segment:

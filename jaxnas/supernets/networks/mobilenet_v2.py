@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from jaxnas.spaces import Decision, SearchSpace
 from jaxnas.supernets.network import Network, OperationTable
-from jaxnas.supernets.networks.frame import check_image
-from jaxnas.supernets.networks.mobilenet import Stage, layout
+from jaxnas.supernets.networks.frame import check_image, check_options
+from jaxnas.supernets.networks.mobilenet import chosen_layout
 from jaxnas.supernets.ops import (
     BatchNorm,
     Convolution,
@@ -52,14 +52,13 @@ def mobilenet_v2(
       dropout: the rate before the classifier, in training (0.2 in the paper).
 
     Raises:
-      ValueError: images that cannot be halved often enough, fewer than two classes, or a width
-        that is not positive.
+      ValueError: images that cannot be halved often enough, fewer than two classes, no stages, a
+        size or stride out of range, or a width that is not positive.
     """
     if width <= 0:
         raise ValueError(f"network 'mobilenet_v2': width is {width}; it must be positive.")
-    stride, published = layout(image_shape[0])
-    stride = stride if stem_stride is None else stem_stride
-    chosen = [Stage(*stage) for stage in (published if stages is None else stages)]
+    check_options("mobilenet_v2", image_shape, dropout, stem=stem, head=head)
+    stride, chosen = chosen_layout("mobilenet_v2", image_shape, stages, stem_stride)
     halvings = [stride, *(stage.stride for stage in chosen)].count(2)
     check_image("mobilenet_v2", image_shape, num_classes, halvings)
     table = OperationTable()

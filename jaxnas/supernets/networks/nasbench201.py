@@ -8,7 +8,7 @@ from __future__ import annotations
 from jaxnas.spaces import nasbench201 as nasbench201_space
 from jaxnas.spaces.nasbench201 import EDGES, OPERATIONS
 from jaxnas.supernets.network import Network, OperationTable
-from jaxnas.supernets.networks.frame import check_image
+from jaxnas.supernets.networks.frame import check_image, check_options
 from jaxnas.supernets.ops import (
     AvgPool,
     BatchNorm,
@@ -47,8 +47,9 @@ def nasbench201(
         trains with them; its one-shot searches go without, which lets zeros vanish from a plan.
 
     Raises:
-      ValueError: the image cannot be halved twice, or fewer than two classes.
+      ValueError: the image cannot be halved twice, fewer than two classes, or no cells or channels.
     """
+    check_options("nasbench201", image_shape, cells=cells, channels=channels)
     check_image("nasbench201", image_shape, num_classes, STAGES - 1)
     table = OperationTable()
     shape = table.add("stem", conv_bn(channels), image_shape)

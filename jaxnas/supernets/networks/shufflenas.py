@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from jaxnas.spaces import shufflenas as shufflenas_space
 from jaxnas.spaces.shufflenas import OPERATIONS
 from jaxnas.supernets.network import Network, OperationTable
+from jaxnas.supernets.networks.frame import check_options
 from jaxnas.supernets.networks.shufflenet_frame import Frame, Unit, add_frame, apply_unit
 from jaxnas.supernets.ops import (
     AvgPool,
@@ -77,6 +78,7 @@ def shufflenas(
       390625
     """
     frame = Frame(channels, tuple(depths), mobile, head)
+    check_options("shufflenas", image_shape, dropout)
     frame.check("shufflenas", image_shape, num_classes)
     space, table = shufflenas_space(nodes), OperationTable()
     units = add_frame(table, frame, image_shape, num_classes, dropout)

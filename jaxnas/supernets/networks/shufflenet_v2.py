@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from jaxnas.spaces import Decision, SearchSpace
 from jaxnas.supernets.network import Network, OperationTable
+from jaxnas.supernets.networks.frame import check_options
 from jaxnas.supernets.networks.shufflenet_frame import Frame, add_frame, apply_unit
 from jaxnas.supernets.ops.operation import Shape
 from jaxnas.supernets.ops.shufflenet import shufflenet_branch
@@ -62,6 +63,7 @@ def shufflenet_v2(
       1366792
     """
     frame = Frame(channels, tuple(depths), mobile, head)
+    check_options("shufflenet_v2", image_shape, dropout)
     frame.check("shufflenet_v2", image_shape, num_classes)
     table = OperationTable()
     units = add_frame(table, frame, image_shape, num_classes, dropout)

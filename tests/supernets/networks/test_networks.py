@@ -12,12 +12,17 @@ from jaxnas.supernets import (
     enas_macro,
     enas_micro,
     make_plan,
+    mobilenet,
     nasbench201,
     ops,
     shufflenas,
 )
+from jaxnas.supernets.networks import enas_micro_final, mobilenet_v2, shufflenet_v2
 
 BUILDERS = (chain, enas_macro, enas_micro, nasbench201, shufflenas)
+SIZED = (chain, enas_macro, enas_micro, enas_micro_final, nasbench201)
+STAGED = (mobilenet, mobilenet_v2)
+DROPPED = (*SIZED[:-1], shufflenas, shufflenet_v2, *STAGED)
 
 
 @pytest.mark.parametrize("build", BUILDERS)
@@ -36,6 +41,28 @@ def test_images_that_cannot_be_halved_are_refused(build):
         build(image_shape=(32, 32), num_classes=10)
     with pytest.raises(ValueError, match="num_classes is 1"):
         build(image_shape=(32, 32, 3), num_classes=1)
+
+
+@pytest.mark.parametrize(
+    ("build", "options", "message"),
+    [
+        *((b, {"channels": 0}, "channels is 0; give a whole number of 1 or more") for b in SIZED),
+        *((b, {"dropout": 1.5}, "dropout is 1.5; give a rate from 0 on, below 1") for b in DROPPED),
+        *((b, {"image_shape": ()}, r"image_shape is \(H, W, C\), not \(\)") for b in DROPPED),
+        *((b, {"stem_stride": 3}, "stem_stride is 3; give 1 or 2") for b in STAGED),
+        *((b, {"stages": ()}, "stages is empty; give at least one") for b in STAGED),
+        *((b, {"stages": ((4, 1, 3),)}, r"a stage is .*, not \(4, 1, 3\)") for b in STAGED),
+        *((b, {"stages": ((4, 0, 1),)}, r"a stage is .*, not \(4, 0, 1\)") for b in STAGED),
+        *((b, {"head": 0}, "head is 0; give a whole number of 1 or more") for b in STAGED),
+        (nasbench201, {"cells": 0}, "cells is 0; give a whole number of 1 or more"),
+        (chain, {"reductions": (0, 0)}, r"reductions is \(0, 0\); give different layers"),
+        (chain, {"reductions": (12,)}, r"reductions is \(12,\); give .* from 0 to 11"),
+        (chain, {"reductions": (-1,)}, r"reductions is \(-1,\); give .* from 0 to 11"),
+    ],
+)
+def test_options_out_of_range_are_named(build, options, message):
+    with pytest.raises(ValueError, match=f"^network '{build.__name__}': {message}"):
+        build(**{"image_shape": (32, 32, 3), "num_classes": 10} | options)
 
 
 def test_too_few_layers_or_cells_are_refused():
