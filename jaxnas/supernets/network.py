@@ -19,7 +19,7 @@ import numpy as np
 
 from jaxnas.spaces import Choices, SearchSpace
 from jaxnas.supernets.ops.context import Context
-from jaxnas.supernets.ops.operation import Operation, Params, Shape
+from jaxnas.supernets.ops.operation import Identity, Operation, Params, Shape, Zero
 from jaxnas.supernets.parallel_compilation import ParallelCompilation
 
 Value = Any
@@ -68,11 +68,28 @@ class OperationTable(dict[Key, Shared]):
     """The shared operations of a network by key, in the order in which they are added."""
 
     def add(self, key: Key, operation: Operation, *shapes: Shape, drop_path: float = 0.0) -> Shape:
-        """Adds an operation for inputs of `shapes`; returns the shape of its output."""
+        """Adds an operation for inputs of `shapes`; returns the shape of its output.
+
+        Raises:
+          ValueError: the key is taken, or `drop_path` is outside [0, 1], or not 0 for an identity
+            or zeros.
+        """
         if key in self:
             raise ValueError(f"the operation {key!r} is in the table already.")
+        _check_drop_path(key, operation, drop_path)
         self[key] = Shared(operation, tuple(tuple(s) for s in shapes), drop_path)
         return operation.output_shape(*self[key].shapes)
+
+
+def _check_drop_path(key: Key, operation: Operation, share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ValueError(f"operation {key!r}: drop_path is {share}; give a share from 0 to 1.")
+    # Plans leave these out as no work, so nothing of them could be dropped.
+    if share and isinstance(operation, Identity | Zero):
+        raise ValueError(
+            f"operation {key!r}: drop_path is {share}; give 0, since an identity or zeros are "
+            "never dropped."
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

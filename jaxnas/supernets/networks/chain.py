@@ -15,6 +15,7 @@ from jaxnas.supernets.ops import (
     Identity,
     Operation,
     Sequential,
+    Zero,
     classifier,
     conv_bn_relu,
     inverted_residual,
@@ -102,7 +103,8 @@ def chain(
         channels = channels * stride
         for label, make in operations.items():
             operation = make(inputs[-1], channels, stride)
-            share = 0.0 if isinstance(operation, Identity) else (layer + 1) / (layers + 1)
+            free = isinstance(operation, Identity | Zero)
+            share = 0.0 if free else (layer + 1) / (layers + 1)
             output = table.add(f"layer_{layer}/{label}", operation, inputs, drop_path=share)
             shape = _same(output, shape, f"layer_{layer}/{label}") if label != first else output
     table.add("classifier", classifier(num_classes, dropout=dropout), shape)

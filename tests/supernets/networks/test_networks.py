@@ -151,6 +151,20 @@ def test_errors_of_a_description_are_named():
             make_plan(network_of(describe), np.zeros((1, 1), np.int32))
 
 
+@pytest.mark.parametrize(
+    ("operation", "share", "message"),
+    [
+        (ops.Relu(), 1.5, r"'x': drop_path is 1\.5; give a share from 0 to 1"),
+        (ops.Relu(), -0.1, r"'x': drop_path is -0\.1; give a share from 0 to 1"),
+        (ops.Identity(), 0.5, r"'x': drop_path is 0\.5; give 0, since an identity"),
+        (ops.Zero(), 0.5, r"'x': drop_path is 0\.5; give 0, since an identity"),
+    ],
+)
+def test_shares_of_drop_path_that_cannot_be_are_refused(operation, share, message):
+    with pytest.raises(ValueError, match=message):
+        OperationTable().add("x", operation, (4, 4, 1), drop_path=share)
+
+
 def test_a_key_is_added_once():
     table = OperationTable()
     table.add("stem", ops.Relu(), (4, 4, 1))
