@@ -10,7 +10,6 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from jaxnas.data.batches import check_shape
 from jaxnas.supernets import standalone
 from jaxnas.supernets.chunks import Chunked
 from jaxnas.supernets.executors import compiled, dense, grouped, host, routed, routed_function
@@ -22,6 +21,7 @@ from jaxnas.supernets.ops.operation import Params
 from jaxnas.supernets.plan import Plan, make_plan
 from jaxnas.supernets.routing import make_routing
 from jaxnas.supernets.sharding import Sharded, check_mesh
+from jaxnas.supernets.supernet_checks import check_images, check_instructions, check_outside
 
 _OF_PLAN: Mapping[str, Any] = {
     "host": host,
@@ -98,7 +98,7 @@ class Supernet:
         Returns:
           float `[A, B, K]`.
         """
-        self._check(images)
+        self._check(images, architectures)
         if self.executor == "reference":
             rows = architectures.architectures if isinstance(architectures, Plan) else architectures
             return standalone.forward_all(self.network, params, rows, images, noise=noise)
@@ -191,7 +191,7 @@ class Supernet:
         return jax.value_and_grad(objective, has_aux=True)(params)
 
     def _planned_grad(self, of_logits, params, architectures, images, args, noise):
-        self._check(images)
+        self._check(images, architectures)
         plan = self._planned(architectures)
         executor = self._executor(plan, params, images)
         logits, pullback = executor.vjp(plan, params, images, noise=noise)
@@ -200,11 +200,8 @@ class Supernet:
 
     def _executor(self, plan: Plan | Instructions, params: Params, images: jax.Array) -> Any:
         """What executes a plan: within the memory budget, over the mesh."""
-        if self.mesh is not None and _traced(params, images):
-            raise ValueError(
-                "a supernet with a mesh cannot stand inside a transformation: use `jax.shard_map` "
-                "over the instructions of the compiled executor, or leave out `mesh`."
-            )
+        if self.mesh is not None:
+            check_outside(_traced(params, images))
         if isinstance(plan, Instructions):
             return compiled
         name = _choose(plan, params, images) if self.executor == "auto" else self.executor
@@ -212,6 +209,10 @@ class Supernet:
         if self.memory_budget is not None:
             executor = Chunked(executor, self.memory_budget)
         return executor if self.mesh is None else Sharded(executor, self.mesh)
+
+    def _check(self, images: jax.Array, architectures: Any = None) -> None:
+        check_images(self.network, images)
+        check_instructions(architectures, self.executor, self.memory_budget, self.mesh)
 
     def _planned(self, architectures: Any) -> Plan | Instructions:
         if not isinstance(architectures, Plan | Instructions):
@@ -222,9 +223,6 @@ class Supernet:
                 f"supernet's {self.network.name!r}: make it with `supernet.plan`."
             )
         return architectures
-
-    def _check(self, images: jax.Array) -> None:
-        check_shape(images, self.network.image_shape, f"network {self.network.name!r}")
 
 
 def _choose(plan: Plan, params: Params, images: jax.Array) -> str:

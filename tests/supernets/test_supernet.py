@@ -8,6 +8,7 @@ import pytest
 
 from jaxnas.supernets import Noise, Supernet, chain, nasbench201, ops
 from jaxnas.supernets.executors import programs
+from jaxnas.supernets.executors.instructions import encode
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,36 @@ def test_images_of_another_shape_are_refused(supernet):
         supernet.apply(params, [[0] * 4], jnp.zeros((2, 5, 4, 1)))
     with pytest.raises(ValueError, match="images have shape"):
         supernet.value_and_grad(cross_entropy)(params, [[0] * 4], jnp.zeros((4, 4, 1)), None)
+
+
+@pytest.mark.parametrize("executor", ["host", "compiled", "reference"])
+def test_images_that_are_no_floats_are_refused(supernet, executor):
+    one = Supernet(supernet.network, executor=executor)
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    with pytest.raises(ValueError, match=r"images are uint8; .*with `jaxnas\.data\.normalize`"):
+        one.apply((), [[0] * 4], images)
+    with pytest.raises(ValueError, match="images are uint8"):
+        one.value_and_grad(cross_entropy)((), [[0] * 4], images, None)
+    with pytest.raises(ValueError, match="images are uint8"):
+        one.apply_each((), [[0] * 4] * 2, images)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"executor": "grouped"}, "the executor 'grouped' takes no instructions"),
+        ({"executor": "reference"}, "the executor 'reference' takes no instructions"),
+        ({"memory_budget": 1000}, "or leave out memory_budget"),
+        ({"mesh": jax.sharding.Mesh(np.array(jax.devices()[:1]), ("child",))}, "leave out mesh"),
+    ],
+)
+def test_instructions_are_not_given_what_they_cannot_follow(supernet, options, message):
+    instructions = encode(supernet.plan([[0, 1, 2, 2]]))
+    one, images = Supernet(supernet.network, **options), jnp.ones((2, 4, 4, 1))
+    with pytest.raises(ValueError, match=message):
+        one.apply((), instructions, images)
+    with pytest.raises(ValueError, match=message):
+        one.value_and_grad(cross_entropy)((), instructions, images, None)
 
 
 def test_the_plan_of_another_network_is_refused(supernet):
