@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from jaxnas.config import DataConfig, OptimizerConfig, TrainConfig
 from jaxnas.config_checks import one_of, real, reals, whole, whole_numbers
@@ -59,19 +59,20 @@ class ControllerConfig:
         one_of("controller", self, "name", "small_resnet", "large_kernels")
         whole_numbers("controller", self, 1, "channels")
         whole("controller", self, 1, "kernel")
-        real("controller", self, 0, math.inf, "learning_rate", "right", "exponent", above=True)
-        real("controller", self, 0, math.inf, "entropy")
-        real("controller", self, 0.5, 1, "shaping", above=True)
+        real("controller", self, 0, math.inf, "learning_rate", above=True)
         one_of("controller", self, "start", "random", "classifier")
         check_update("controller", self)
 
 
 def check_update(section: str, options: Any) -> None:
-    """Checks the fields `samples`, `baseline`, `information` and `enough` of options.
+    """Checks the fields of options that rewards and the update of a policy read.
 
     Raises:
       ValueError: one is out of range; the message names it.
     """
+    real(section, options, 0, math.inf, "right", "exponent", above=True)
+    real(section, options, 0, math.inf, "entropy")
+    real(section, options, 0.5, 1, "shaping", above=True)
     whole(section, options, 1, "samples")
     one_of(section, options, "baseline", "greedy", "others")
     real(section, options, 0, math.inf, "information", "enough")
@@ -122,8 +123,11 @@ class StageConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
     augmentation: Augmentation = Augmentation()
 
+    # Not a field: the section of `InstanceConfig`, for messages.
+    section: ClassVar[str] = "finetune"
+
     def __post_init__(self):
-        whole("stage", self, 1, "epochs", "batch_size")
+        whole(self.section, self, 1, "epochs", "batch_size")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,9 +142,11 @@ class PretrainConfig(StageConfig):
     whole: float = 0.5
     keep: float = 0.5
 
+    section: ClassVar[str] = "pretrain"
+
     def __post_init__(self):
         super().__post_init__()
-        real("pretrain", self, 0, 1, "whole", "keep")
+        real(self.section, self, 0, 1, "whole", "keep")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,10 +167,12 @@ class InstanceSearchConfig(StageConfig):
     points: int = 3
     recalibration_batches: int = 8
 
+    section: ClassVar[str] = "search"
+
     def __post_init__(self):
         super().__post_init__()
-        whole("search", self, 1, "policy_updates", "reward_batch_size", "points")
-        whole("search", self, 1, "recalibration_batches")
+        whole(self.section, self, 1, "policy_updates", "reward_batch_size", "points")
+        whole(self.section, self, 1, "recalibration_batches")
         if self.points > self.epochs:
             raise ValueError(
                 f"search.points is {self.points}, but search.epochs is {self.epochs}: give no more "

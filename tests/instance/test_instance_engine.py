@@ -136,6 +136,22 @@ def test_steps_are_functions_of_the_state(engine, data, trained):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shaping": 0.5}, r"engine\.shaping is 0\.5: give a number above 0\.5 to 1"),
+        ({"entropy": -1.0}, r"engine\.entropy is -1\.0: give a number from 0"),
+        ({"exponent": 0.0}, r"engine\.exponent is 0\.0: give a number above 0"),
+        ({"exponent": np.inf}, r"engine\.exponent is inf"),
+        ({"right": np.nan}, r"engine\.right is nan"),
+        ({"samples": 0}, r"engine\.samples is 0"),
+    ],
+)
+def test_options_out_of_range_are_named(engine, changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(engine, **changes)
+
+
 def test_parts_that_do_not_fit_are_named(engine):
     with pytest.raises(ValueError, match="the policy is over space 'mobilenet' and images"):
         dataclasses.replace(engine, policy=instance(mobilenet_space(), (32, 32, 3)))

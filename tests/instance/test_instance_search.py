@@ -61,6 +61,12 @@ def test_batches_that_do_not_fit_are_named():
         make(tiny_instance_config(), validation=20)
 
 
+@pytest.mark.parametrize("section", ["pretrain", "search", "finetune"])
+def test_a_stage_is_named_by_its_section(section):
+    with pytest.raises(ValueError, match=rf"^{section}\.epochs is 0: give a whole number"):
+        dataclasses.replace(getattr(tiny_instance_config(), section), epochs=0)
+
+
 def test_more_points_than_epochs_and_no_baseline_are_refused():
     config = tiny_instance_config()
     with pytest.raises(ValueError, match=r"search\.points is 3, but search\.epochs is 2"):

@@ -120,6 +120,8 @@ def test_a_controller_learns_classes_and_starts_with_every_bit_open(policy, data
         ({"information": -1.0}, r"controller\.information is -1"),
         ({"enough": float("nan")}, r"controller\.enough is nan"),
         ({"start": "zero"}, r"controller\.start is 'zero'"),
+        ({"learning_rate": 0.0}, r"controller\.learning_rate is 0"),
+        ({"shaping": 0.5}, r"controller\.shaping is 0\.5"),
     ],
 )
 def test_options_out_of_range_are_named(changes, message):
