@@ -18,6 +18,7 @@ import jax.numpy as jnp
 
 from jaxnas.supernets import Network, Routing, make_routing
 from jaxnas.supernets.cost import operation_flops
+from jaxnas.supernets.routing import MAX_WAYS
 
 VERSION = 1
 
@@ -56,7 +57,16 @@ class LatencyTable:
                 raise ValueError(f"the latency table holds {cost} for {key!r}: measure it again.")
 
     def searched(self, routing: Routing) -> jax.Array:
-        """The cost `[B]` of the operations that an image runs and another might not."""
+        """The cost `[B]` of the operations that an image runs and another might not.
+
+        Raises:
+          ValueError: not all ways through the network are known, so nor is what they share.
+        """
+        if not all(leg.complete for leg in routing.legs):
+            raise ValueError(
+                f"what all architectures of network {routing.network.name!r} share is not known: "
+                f"describe it with `InSegments` of at most {MAX_WAYS} ways each."
+            )
         return routing.cost(self.costs) - self._shared(routing)
 
     def total(self, routing: Routing) -> jax.Array:

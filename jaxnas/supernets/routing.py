@@ -34,13 +34,15 @@ class Leg:
       ways: the merged steps.
       taken: `bool [B, S]`, whether an image takes a step; a NumPy array where the architectures
         are known, a tracer inside `jit`.
+      complete: whether the ways are all ways through the segment, not only those of this batch.
     """
 
     ways: Ways
     taken: Any
+    complete: bool
 
     def whole(self, step: int) -> bool:
-        """Whether every image takes a step, whatever its architecture."""
+        """Whether every image of this batch takes a step; of any batch, if `complete`."""
         return bool(self.ways.taken[:, step].all())
 
 
@@ -119,7 +121,8 @@ def make_routing(network: Network, architectures: Any) -> Routing:
 
 def _leg(network, position: int, segment: Segment, shape: Shape, local, traced: bool) -> Leg:
     sizes = radices(network.space, segment)
-    if traced or (is_path(network.space) and math.prod(sizes) <= MAX_WAYS):
+    complete = traced or (is_path(network.space) and math.prod(sizes) <= MAX_WAYS)
+    if complete:
         # Mixed-radix digits, the last fastest: the order of `all_actions`.
         weights = np.array([math.prod(sizes[i + 1 :]) for i in range(len(sizes))], np.int32)
         ways, index = _all_ways(network, position, shape), local @ weights
@@ -127,7 +130,7 @@ def _leg(network, position: int, segment: Segment, shape: Shape, local, traced: 
         distinct, index = np.unique(local, axis=0, return_inverse=True)
         ways, index = _some_ways(network, position, shape, distinct.tobytes()), index.reshape(-1)
     table = jnp.asarray(ways.taken) if traced else ways.taken
-    return Leg(ways, table[index])
+    return Leg(ways, table[index], complete)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ from jaxnas.objectives.latency import (
     latency_reward,
 )
 from jaxnas.objectives.latency_window import WindowSchedule, published_window
-from jaxnas.supernets import count_flops, make_routing, mobilenet
+from jaxnas.supernets import count_flops, make_routing, mobilenet, nasbench201
 
 SMALL, WIDE = "inverted_residual_3x3_3", "inverted_residual_3x3_6"
 
@@ -47,6 +47,16 @@ def test_a_childs_latency_is_the_sum_of_what_it_runs(network, table):
     # Nothing chosen: block 0 changes the shape and runs its default, block 1 is skipped.
     np.testing.assert_allclose(table.searched(routing), [3, 35, 18])
     np.testing.assert_allclose(table.total(routing), [10, 42, 25])
+
+
+def test_what_a_network_not_in_segments_shares_is_not_known():
+    whole = nasbench201(image_shape=(4, 4, 1), num_classes=2, cells=1, channels=2)
+    routing = make_routing(whole, [[2] * 6, [3] * 6])
+    assert [leg.complete for leg in routing.legs] == [False]
+    with pytest.raises(ValueError, match=r"network 'nasbench201' share .* at most 1024 ways each"):
+        flops_table(whole).searched(routing)
+    totals = flops_table(whole).total(routing)
+    np.testing.assert_allclose(totals, [count_flops(whole, [k] * 6) for k in (2, 3)])
 
 
 def test_a_table_of_flops_counts_a_child(network):
