@@ -109,7 +109,12 @@ def normalize(images: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:
       images: `uint8`, or floats in [0, 1], `[..., H, W, C]`.
       mean: `[C]`, in [0, 1] scale, as `Dataset.mean`.
       std: `[C]`, in [0, 1] scale, as `Dataset.std`.
+
+    Raises:
+      ValueError: images of another dtype, whose scale is not known.
     """
+    if images.dtype != jnp.uint8 and not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ValueError(f"images are {images.dtype}: give uint8 in 0..255, or floats in [0, 1].")
     scale = 255.0 if images.dtype == jnp.uint8 else 1.0
     mean, std = jnp.asarray(mean, jnp.float32), jnp.asarray(std, jnp.float32)
     return (images.astype(jnp.float32) / scale - mean) / std

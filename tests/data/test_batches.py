@@ -78,3 +78,10 @@ def test_normalize_treats_bytes_and_floats_alike():
     np.testing.assert_allclose(normalize(jnp.asarray(images), mean, std), expected, rtol=1e-5)
     floats = jnp.asarray(images / 255, jnp.float32)
     np.testing.assert_allclose(normalize(floats, mean, std), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint16, np.bool_])
+def test_normalize_refuses_images_of_unknown_scale(dtype):
+    images = jnp.ones((1, 2, 2, 3), dtype)
+    with pytest.raises(ValueError, match=f"images are {images.dtype}: give uint8 in 0..255"):
+        jax.jit(normalize)(images, jnp.zeros(3), jnp.ones(3))
