@@ -91,8 +91,9 @@ def _backward(settings: ConvSettings, residuals: Any, gradient: jax.Array):
         return _unpack(settings, dx, d_values, kept.values, codes, i), d_layers
 
     state = (d_values, jax.tree.map(jnp.zeros_like, layers))
-    _, d_layers = lax.fori_loop(0, codes.depth, run, state)
-    return d_layers, None, None
+    d_values, d_layers = lax.fori_loop(0, codes.depth, run, state)
+    d_image = d_values[0, : settings.image_shape[-1]]
+    return d_layers, jnp.transpose(d_image, (3, 1, 2, 0)), None
 
 
 outputs.defvjp(_forward, _backward)

@@ -78,6 +78,21 @@ def test_the_gradient_by_hand_equals_the_derived_one(results):
         )
 
 
+@pytest.mark.parametrize("model", [PLAIN, STRIDED, POOLED], ids=["plain", "strided", "pooled"])
+def test_the_gradient_by_images_equals_the_derived_one(model):
+    architecture = architectures(model)[0]
+    parameters, images = child(model, architecture)
+
+    def gradient(layout):
+        logits = model.for_layout(layout).logits
+        loss = lambda x: (logits(parameters, jnp.asarray(architecture), x) ** 2).sum()  # noqa: E731
+        return jax.jit(jax.grad(loss))(images)
+
+    one, side = gradient("one_by_one"), gradient("side_by_side")
+    assert np.abs(side).max() > 0
+    np.testing.assert_allclose(one, side, rtol=1e-8, atol=1e-11)
+
+
 def test_first_weights_are_zero_where_nothing_is_used(results):
     model, children = results
     assert isinstance(model, ChildModel)
