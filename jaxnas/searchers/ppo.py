@@ -24,7 +24,7 @@ from jaxnas.policies.tasks import check_tasks, with_tasks
 from jaxnas.searchers.base import Metrics, Searcher
 from jaxnas.searchers.ppo_config import PPOConfig, Ratio
 from jaxnas.searchers.ppo_state import PPOSettings, PPOState
-from jaxnas.searchers.ppo_updates import log_probs_of, train
+from jaxnas.searchers.ppo_updates import actions_of, train
 from jaxnas.searchers.proposals import propose
 from jaxnas.searchers.replay import default_entropy
 from jaxnas.searchers.replay_bank import Scale, follow, new_bank, new_rewards, store
@@ -214,7 +214,7 @@ def _tell_tasks(config: PPOConfig, state: PPOState, architectures, rewards, task
     record, seen, metrics = observe(state.record, architectures, rewards)
     architectures = jnp.asarray(architectures, jnp.int32)
     rows = tasks if config.per_task else jnp.zeros_like(tasks)
-    log_probs = log_probs_of(config, state.actor, architectures, tasks)[0]
+    log_probs = actions_of(config, state.actor, architectures, tasks).log_probs
     new = state._replace(
         bank=store(state.bank, tasks, architectures, seen.rewards, log_probs),
         averages=follow(state.averages, rows, seen.rewards, state.settings.baseline_decay),

@@ -8,7 +8,7 @@ the sources there: the best policy for E[score] + temperature * entropy makes th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,15 +21,30 @@ from jaxnas.searchers.replay import follow_temperature
 from jaxnas.searchers.replay_bank import advantages, draw, rank_scores
 
 
-def log_probs_of(config: PPOConfig, params, architectures, tasks) -> tuple[jax.Array, jax.Array]:
-    """The log-probability of each action `[N, T]`, 0 after the end, and the entropies `[N]`."""
+class Actions(NamedTuple):
+    """What a policy says of the actions of architectures.
+
+    Attributes:
+      log_probs: `[N, T]`, 0 where no action counts.
+      counts: `bool [N, T]`, whether the action counts: not after the end, nor where it is dead.
+      entropy: `[N]`, of the policy.
+    """
+
+    log_probs: jax.Array
+    counts: jax.Array
+    entropy: jax.Array
+
+
+def actions_of(config: PPOConfig, params, architectures, tasks) -> Actions:
+    """What the policy with these parameters says of architectures `[N, T]` of tasks `[N]`."""
     evaluation = config.policy.evaluate(params, architectures, tasks)
     actions = jnp.maximum(architectures, 0)[..., None]
     taken = jnp.take_along_axis(evaluation.probabilities, actions, -1)[..., 0]
-    there = architectures >= 0
+    # A dead decision of `masked` has no probabilities; what is not a number must stay seen.
+    counts = (architectures >= 0) & (evaluation.probabilities != 0).any(-1)
     tiny = jnp.finfo(taken.dtype).tiny
-    log_probs = jnp.log(jnp.maximum(jnp.where(there, taken, 1.0), tiny))
-    return log_probs, evaluation.entropy
+    log_probs = jnp.log(jnp.maximum(jnp.where(counts, taken, 1.0), tiny))
+    return Actions(log_probs, counts, evaluation.entropy)
 
 
 def train(config: PPOConfig, state: PPOState) -> tuple[PPOState, Metrics]:
@@ -53,17 +68,17 @@ def _update(config: PPOConfig, state: PPOState, key: jax.Array) -> tuple[PPOStat
     else:
         scores = advantages(state.averages, rows, rewards, config.advantage)
     if config.ratio == "actor":
-        old = log_probs_of(config, state.actor, architectures, tasks)[0]
+        old = actions_of(config, state.actor, architectures, tasks).log_probs
     clip = state.settings.clip
 
     def loss(params: Any) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        log_probs, entropy = log_probs_of(config, params, architectures, tasks)
+        log_probs, counts, entropy = actions_of(config, params, architectures, tasks)
         ratio = jnp.exp(log_probs - old)
         clipped = jnp.clip(ratio, 1 - clip, 1 + clip)
         advantage, bonus = _advantage(config, state, rows, scores, log_probs, entropy)
         advantage = advantage[:, None]
         gain = jnp.minimum(ratio * advantage, clipped * advantage)
-        gain = jnp.where(architectures >= 0, gain, 0.0).sum(-1).mean()
+        gain = jnp.where(counts, gain, 0.0).sum(-1).mean()
         share = (clipped != ratio).mean(dtype=ratio.dtype)
         return -gain - bonus, (entropy, share, jnp.std(advantage))
 

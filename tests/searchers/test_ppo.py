@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 from small_spaces import loop_space
 
-from jaxnas.policies import lstm, new_task, with_tasks
+from jaxnas.policies import lstm, masked, new_task, with_tasks
 from jaxnas.searchers import ppo, transfer, transfer_optimizer
 from jaxnas.searchers.replay_bank import (
     advantages,
@@ -21,7 +21,7 @@ from jaxnas.searchers.replay_bank import (
     rank_scores,
     store,
 )
-from jaxnas.spaces import chain
+from jaxnas.spaces import chain, unroll
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -186,6 +186,22 @@ def test_the_gradient_is_that_of_the_clipped_objective(target):
         for a, b, d in zip(*map(jax.tree.leaves, (after.learner, moved, direction)), strict=True)
     )
     assert slope == pytest.approx((ahead - behind) / (2 * step), rel=1e-5)
+
+
+def test_dead_decisions_have_no_part_in_log_probabilities():
+    unrolled = unroll(loop_space(2))
+    live = masked(lstm(unrolled.space, hidden=3, context_size=2, init_scale=1.0), unrolled.live)
+    trained = with_tasks(live, 1)
+    searcher, every = ppo(trained, 1), unrolled.space.all_architectures()
+    state = searcher.init(jax.random.key(0))
+    after, _ = searcher.tell(state, every, jnp.arange(len(every)) / len(every))
+    dead = ~np.asarray(unrolled.live(every))
+    tasks = jnp.zeros(len(every), jnp.int32)
+    kept = np.asarray(after.bank.log_probs[0, : len(every)])
+    assert dead.any()
+    assert not kept[dead].any()
+    expected = trained.log_prob(state.actor, every, tasks)
+    np.testing.assert_allclose(kept.sum(-1), expected, rtol=1e-5)
 
 
 @pytest.mark.slow
