@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import NamedTuple
 
 import jax
@@ -99,7 +100,7 @@ def bias_table(space: SearchSpace, biases: Biases) -> np.ndarray:
     """The biases of each decision `float32 [V, A]`, zero where none are given.
 
     Raises:
-      ValueError: an unknown decision, or not one number for each of its actions.
+      ValueError: an unknown decision, or not one finite number for each of its actions.
     """
     table = np.zeros((len(space.decisions), space.max_actions), np.float32)
     for name, values in biases:
@@ -111,6 +112,11 @@ def bias_table(space: SearchSpace, biases: Biases) -> np.ndarray:
             raise ValueError(
                 f"{len(values)} biases are given for decision {name!r}: give one for each of its "
                 f"{len(actions)} actions."
+            )
+        if not all(map(math.isfinite, values)):
+            raise ValueError(
+                f"the biases of decision {name!r} are {list(values)}: give finite ones, such as "
+                "-20 for an action that is hardly ever taken."
             )
         table[vertex, : len(values)] = values
     return table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def check_numbers(
     baseline_decay: float,
@@ -29,3 +31,11 @@ def check_memory(memory: int, replay: int, replay_updates: int) -> None:
             raise ValueError(f"{name!r} is {value}; it must be >= 0.")
     if not replay_updates >= 1:
         raise ValueError(f"'replay_updates' is {replay_updates}; it must be >= 1.")
+
+
+def check_targets(entropy_target: float | None, baseline_start: float | None) -> None:
+    """Raises `ValueError` for numbers out of range; `None` is the default of either."""
+    if entropy_target is not None and not entropy_target >= 0:
+        raise ValueError(f"'entropy_target' is {entropy_target}; it must be >= 0.")
+    if baseline_start is not None and not math.isfinite(baseline_start):
+        raise ValueError(f"'baseline_start' is {baseline_start}; it must be finite.")

@@ -17,7 +17,7 @@ import optax
 
 from jaxnas.policies import Policy, lstm
 from jaxnas.searchers.base import Metrics, Searcher
-from jaxnas.searchers.checks import check_memory, check_numbers
+from jaxnas.searchers.checks import check_memory, check_numbers, check_targets
 from jaxnas.searchers.memory import new_memory, new_ones_first, remember
 from jaxnas.searchers.reinforce_state import ReinforceSettings, ReinforceState
 from jaxnas.searchers.reinforce_updates import (
@@ -112,6 +112,7 @@ def reinforce(
         entropy_weight = 0.2 if memory else 1.0
     check_memory(memory, replay, replay_updates)
     check_numbers(baseline_decay, entropy_weight, reward_scale, skip_weight, skip_target)
+    check_targets(entropy_target, baseline_start)
     if memory and (baseline_start is not None or entropy_in_reward or skip_weight):
         raise ValueError("'baseline_start', 'entropy_in_reward' and 'skip_weight' need 'memory=0'.")
     policy = _default_policy(space_or_policy)

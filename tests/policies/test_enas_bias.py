@@ -69,6 +69,10 @@ def test_biases_stand_where_decisions_are_passed_in_any_order():
             {"initial_bias": {"layer_0": (1.0,)}},
             "1 biases .* 'layer_0': give one for each",
         ),
+        (
+            {"fixed_bias": {"layer_1": (0.0, -np.inf)}},
+            r"decision 'layer_1' are \[0.0, -inf\]: give finite ones",
+        ),
         ({"operation_tanh_constant": 0.5}, "'operation_tanh_constant' needs a 'tanh_constant'"),
     ],
 )

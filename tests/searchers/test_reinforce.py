@@ -195,6 +195,9 @@ def test_context_reaches_the_policy_and_keeps_its_rows():
         ({"memory": -1}, "'memory' is -1"),
         ({"replay": -1}, "'replay' is -1"),
         ({"replay_updates": 0}, "'replay_updates' is 0"),
+        ({"entropy_target": math.nan}, "'entropy_target' is nan"),
+        ({"entropy_target": -0.1}, "'entropy_target' is -0.1; it must be >= 0"),
+        ({"baseline_start": math.nan, "memory": 0}, "'baseline_start' is nan; it must be finite"),
     ],
 )
 def test_bad_arguments_are_named(options, message):
