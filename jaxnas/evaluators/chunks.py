@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.evaluators.child_model import Data
-from jaxnas.evaluators.population import Population, PopulationState
+from jaxnas.evaluators.population import Population, PopulationState, check_numbers
 
 
 def in_chunks(
@@ -35,6 +35,9 @@ def in_chunks(
     Yields:
       Where the chunk's children stand among all, and the chunk.
 
+    Raises:
+      ValueError: a size below 1, or arrays of other lengths than there are keys.
+
     Example:
       >>> for where, state in in_chunks(population, keys, architectures, rates, 64):
       ...     state = population.run(state, data, epochs=5)  # doctest: +SKIP
@@ -43,6 +46,7 @@ def in_chunks(
     if size < 1:
         raise ValueError(f"'size' is {size} children per chunk: give 1 or more.")
     number = len(keys)
+    check_numbers(number, architectures, hyperparameters)
     for start in range(0, number, size):
         positions = np.arange(start, start + size)
         chosen = np.minimum(positions, number - 1)

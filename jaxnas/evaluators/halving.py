@@ -44,16 +44,15 @@ def successive_halving(
       scored: after how many of the last epochs of a rung the children are scored.
 
     Raises:
-      ValueError: a rung that keeps no child, or more than the one before it.
+      ValueError: a rung that keeps no child, or more than the one before it; less than one epoch.
 
     Example:
       >>> rungs = [Rung(2, 32), Rung(4, 8), Rung(8, 8)]
       >>> state = successive_halving(population, state, data, rungs)  # doctest: +SKIP
     """
     left = len(state.value)
+    _check(left, rungs, scored)
     for rung in rungs:
-        if not 1 <= rung.keep <= left:
-            raise ValueError(f"a rung keeps {rung.keep} of {left} children: give 1 to {left}.")
         state = _run(population, state, data, rung.epochs, min(scored, rung.epochs), left)
         state = keep_best(state, rung.keep)
         left = rung.keep
@@ -71,6 +70,19 @@ def best_first(state: PopulationState) -> jax.Array:
     """The positions of all children, active ones first, by falling value: `int32 [N]`."""
     value = jnp.where(state.active, state.value, -jnp.inf)
     return jnp.lexsort((-value, ~state.active))
+
+
+def _check(children: int, rungs: Sequence[Rung], scored: int) -> None:
+    """Raises before anything is trained."""
+    if scored < 1:
+        raise ValueError(f"'scored' is {scored} epochs of each rung: give 1 or more.")
+    left = children
+    for rung in rungs:
+        if not 1 <= rung.keep <= left:
+            raise ValueError(f"a rung keeps {rung.keep} of {left} children: give 1 to {left}.")
+        if rung.epochs < 1:
+            raise ValueError(f"a rung trains for {rung.epochs} epochs: give 1 or more.")
+        left = rung.keep
 
 
 def _run(population: Population, state, data, epochs: int, scored: int, left: int):

@@ -27,6 +27,7 @@ from jaxnas.evaluators.child_training import (
     Hyperparameters,
     MakeOptimizer,
 )
+from jaxnas.spaces.walks import check_actions
 
 AXIS = "child"
 """The axis of a mesh that children are spread over."""
@@ -113,7 +114,8 @@ class Population:
           hyperparameters: a pytree of arrays `[N]`, such as `{"learning_rate": rates}`.
 
         Raises:
-          ValueError: numbers of children that differ, or that the mesh cannot divide.
+          ValueError: numbers of children that differ, or that the mesh cannot divide; architectures
+            of another width, or, outside of `jit`, with actions that the space does not have.
         """
         architectures = jnp.asarray(architectures, jnp.int32)
         hyperparameters = jax.tree.map(jnp.asarray, hyperparameters)
@@ -172,17 +174,32 @@ class Population:
         return over_mesh
 
     def _check(self, keys: jax.Array, architectures: jax.Array, hyperparameters: Any) -> None:
-        number = len(keys)
-        sizes = {len(leaf) for leaf in jax.tree.leaves(hyperparameters)} | {len(architectures)}
-        if number < 1 or sizes != {number}:
+        number, length = len(keys), self.model.space.max_length
+        if number < 1:
+            raise ValueError("there are no children: give at least one key.")
+        check_numbers(number, architectures, hyperparameters)
+        if architectures.shape != (number, length):
             raise ValueError(
-                f"there are {number} keys, {len(architectures)} architectures and hyperparameters "
-                f"of {sorted(sizes)}: give one of each for every child."
+                f"the architectures have shape {list(architectures.shape)}: give [{number}, "
+                f"{length}], as space {self.model.space.name!r} has them."
             )
+        check_actions(self.model.space, architectures)
         if number % self.shards:
             raise ValueError(
                 f"{number} children cannot be spread evenly over {self.shards} devices: give a "
                 f"multiple of {self.shards}."
+            )
+
+
+def check_numbers(number: int, architectures: Any, hyperparameters: Any) -> None:
+    """Raises `ValueError` naming an array that does not hold one of each for `number` children."""
+    given = {"architectures": architectures, "hyperparameters": hyperparameters}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(given):
+        if jnp.shape(leaf)[:1] != (number,):
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            raise ValueError(
+                f"there are {number} keys, but {name!r} has shape {list(jnp.shape(leaf))}: give "
+                "one of each for every child."
             )
 
 

@@ -108,6 +108,50 @@ def validate(space: SearchSpace, architectures: Any) -> np.ndarray:
     return array.astype(np.int32)
 
 
+def check_actions(space: SearchSpace, architectures: Any) -> None:
+    """Checks architectures `[..., T]` in some microseconds, where `validate` replays each walk.
+
+    A row may end early, and an action passes that another walk has at its step. What is traced, or
+    lies in other processes too, is not checked.
+
+    Raises:
+      SpaceError: an action that no walk has at its step, or one after the end.
+    """
+    if _is_traced(architectures) or not getattr(architectures, "is_fully_addressable", True):
+        return
+    array, highest = np.asarray(architectures), _highest_actions(space)
+    if array.shape[-1:] != highest.shape:
+        return  # Callers check shapes, also of what is traced.
+    if array.min(initial=0) >= 0 and (array.reshape(-1, len(highest)) <= highest).all():
+        return  # Most spaces have no padding, and need no look at what comes after what.
+    bad = (array < -1) | (array > highest)
+    bad[..., 0] |= array[..., 0] < 0
+    bad[..., 1:] |= (array[..., :-1] < 0) & (array[..., 1:] >= 0)
+    if bad.any():
+        *row, step = (int(i) for i in np.argwhere(bad)[0])
+        raise SpaceError(
+            f"architecture {row} does not fit space {space.name!r}: action {array[*row, step]} at "
+            f"step {step}, where there are 0 to {highest[step]}, and -1 after the end only."
+        )
+
+
+def _is_traced(architectures: Any) -> bool:
+    """Whether an array, or any part of nested lists, is traced."""
+    leaves = [architectures] if hasattr(architectures, "shape") else jax.tree.leaves(architectures)
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+
+
+@functools.lru_cache(maxsize=64)
+def _highest_actions(space: SearchSpace) -> np.ndarray:
+    """The highest action that any walk has at each step, `int [T]`."""
+    table, states, highest = space.automaton.next_state, np.array([0]), []
+    for _ in range(space.max_length):
+        targets = table[states]
+        highest.append(np.flatnonzero((targets != -1).any(0)).max())
+        states = np.unique(targets[targets >= 0])
+    return np.array(highest)
+
+
 def _complain(space: SearchSpace, state, action, where, step: int) -> None:
     index = tuple(int(i) for i in where)
     name = f"architecture {list(index)}" if index else "the architecture"

@@ -133,8 +133,22 @@ def test_halving_stops_the_worst_and_goes_on_with_the_best():
     late = [alone(i, epochs=3, scored=1)[1] for i in kept]
     same(state.value[kept], np.array(late))
     np.testing.assert_array_equal(np.flatnonzero(state.active), kept[np.argmax(late)])
-    with pytest.raises(ValueError, match="a rung keeps 5 of 4 children"):
-        successive_halving(trainer, first(trainer), tiny_data(), [Rung(1, 5)])
+
+
+@pytest.mark.parametrize(
+    ("rungs", "scored", "message"),
+    [
+        ([Rung(1, 5)], 1, "a rung keeps 5 of 4 children"),
+        ([Rung(1, 2), Rung(1, 3)], 1, "a rung keeps 3 of 2 children"),
+        ([Rung(1, 2), Rung(1, 0)], 1, "a rung keeps 0 of 2 children"),
+        ([Rung(1, 2), Rung(0, 1)], 1, "a rung trains for 0 epochs"),
+        ([Rung(1, 2)], 0, "'scored' is 0 epochs of each rung"),
+    ],
+)
+def test_bad_rungs_are_named_before_anything_is_trained(rungs, scored, message):
+    trainer = population()
+    with pytest.raises(ValueError, match=message):
+        successive_halving(trainer, first(trainer), None, rungs, scored)
 
 
 def test_chunks_give_the_same_and_fill_up_with_children_that_do_nothing(trained):
@@ -166,5 +180,13 @@ def test_bad_input_is_refused():
         trainer.init(keys()[:3], ARCHITECTURES[:3], {"rate": jnp.ones(3)})
     with pytest.raises(ValueError, match="give one of each for every child"):
         trainer.init(keys(), ARCHITECTURES, {"rate": jnp.ones(3)})
+    with pytest.raises(ValueError, match=r"4 keys, but 'hyperparameters.rate' has shape \[\]"):
+        trainer.init(keys(), ARCHITECTURES, {"rate": 0.1})
+    with pytest.raises(ValueError, match=r"4 keys, but 'architectures' has shape \[3, 2\]"):
+        next(in_chunks(trainer, keys(), ARCHITECTURES[:3], {"rate": RATES}, 2))
+    with pytest.raises(ValueError, match=r"have shape \[4, 1\]: give \[4, 2\]"):
+        trainer.init(keys(), ARCHITECTURES[:, :1], {"rate": RATES})
+    with pytest.raises(ValueError, match="action 3 at step 1"):
+        trainer.init(keys(), ARCHITECTURES + np.array([0, 3]), {"rate": RATES})
     with pytest.raises(ValueError, match="'scored' is 3 for 2 epochs"):
         population().run(None, None, 2, scored=3)

@@ -7,6 +7,7 @@ from scipy import stats
 from small_spaces import all_spaces, branching_space, everything, loop_space
 
 from jaxnas.spaces import SpaceError, chain
+from jaxnas.spaces.walks import check_actions
 
 
 @pytest.mark.parametrize("space", all_spaces()[:5], ids=lambda s: s.name)
@@ -71,3 +72,27 @@ def test_validate_returns_int32():
     array = space.validate([[1, 0]])
     assert array.dtype == np.int32
     np.testing.assert_array_equal(array, [[1, 0]])
+
+
+@pytest.mark.parametrize("space", all_spaces(), ids=lambda s: s.name)
+def test_every_walk_and_its_beginnings_pass_the_quick_check(space):
+    rows = everything(space)
+    check_actions(space, rows)
+    rows[:, 1:] = -1
+    check_actions(space, rows)
+    jax.jit(lambda x: (check_actions(space, x + 99), check_actions(space, [x[0] + 99])))(rows)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        ([2, 0, -1, -1, -1, -1], r"architecture \[1\] .* action 2 at step 0, .* 0 to 1, and -1"),
+        ([0, -2, -1, -1, -1, -1], "action -2 at step 1"),
+        ([-1, -1, -1, -1, -1, -1], "action -1 at step 0"),
+        ([0, -1, 0, 0, -1, -1], "action 0 at step 2"),
+        ([0, 1, 0, 1, 0, 1], "action 1 at step 5, where there are 0 to 0"),
+    ],
+)
+def test_the_quick_check_names_what_no_walk_has(architecture, message):
+    with pytest.raises(SpaceError, match=message):
+        check_actions(loop_space(), np.array([[0, 0, -1, -1, -1, -1], architecture]))
