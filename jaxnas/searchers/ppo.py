@@ -22,7 +22,7 @@ import optax
 from jaxnas.policies import Policy, lstm
 from jaxnas.policies.tasks import check_tasks, with_tasks
 from jaxnas.searchers.base import Metrics, Searcher
-from jaxnas.searchers.ppo_config import PPOConfig, Ratio
+from jaxnas.searchers.ppo_config import PPOConfig, Ratio, check_policy
 from jaxnas.searchers.ppo_state import PPOSettings, PPOState
 from jaxnas.searchers.ppo_updates import actions_of, train
 from jaxnas.searchers.proposals import propose
@@ -102,7 +102,8 @@ def ppo(
       sync_every: the learner becomes the actor after so many batches.
 
     Raises:
-      ValueError: a number out of range; when called, tasks that there are none of.
+      ValueError: a number out of range, or a policy of another number of tasks; when called, tasks
+        that there are none of.
 
     Example:
       >>> searcher = ppo(space, tasks=2)
@@ -135,6 +136,7 @@ def ppo(
 
 def _default_policy(given: SearchSpace | Policy, tasks: int) -> Policy:
     if isinstance(given, Policy):
+        check_policy(given, tasks)
         return given
     options: dict[str, Any] = {"init_scale": 0.3, "head_scale": 0.0, "skip_connection": True}
     return with_tasks(lstm(given, hidden=32, context_size=16, **options), tasks)
@@ -196,7 +198,8 @@ def _ask_tasks(config: PPOConfig, num: int, state: PPOState, tasks: jax.Array):
     if config.candidates == 1:
         drawn = config.policy.sample(state.actor, sample_key, num, tasks).architectures
     else:
-        greedy = state.bank.stored[tasks] < state.settings.greedy
+        before = jnp.tril(tasks[:, None] == tasks, -1).sum(-1)  # rows of the task in this batch
+        greedy = state.bank.stored[tasks] + before < state.settings.greedy
         sizes = (tasks, config.candidates, greedy)
         drawn = propose(config.policy, state.actor, state.bank, sample_key, *sizes)
     return state._replace(key=key), drawn

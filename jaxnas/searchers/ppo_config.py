@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Literal
 
+import jax
 import optax
 
 from jaxnas.policies import Policy
@@ -57,3 +58,14 @@ class PPOConfig:
 def _check(name: str, value: float, right: bool, said: str) -> None:
     if not right or math.isnan(value):
         raise ValueError(f"{name!r} is {value}; it must be {said}.")
+
+
+def check_policy(policy: Policy, tasks: int) -> None:
+    """Raises `ValueError` if the policy was made for another number of tasks."""
+    params = jax.eval_shape(policy.init, jax.random.key(0))
+    embeddings = params.get("tasks") if isinstance(params, dict) else None
+    if embeddings is not None and len(embeddings.shape) and embeddings.shape[0] != tasks:
+        raise ValueError(
+            f"'tasks' is {tasks}, but the policy is of {embeddings.shape[0]}: give "
+            "'with_tasks' and 'ppo' the same number."
+        )

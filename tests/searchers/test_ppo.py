@@ -268,6 +268,8 @@ def test_bad_options_and_tasks_are_named():
             ppo(SPACE, **options)
     with pytest.raises(ValueError, match="'advantage' is 'mean'"):
         ppo(SPACE, advantage="mean")
+    with pytest.raises(ValueError, match="'tasks' is 3, but the policy is of 2"):
+        ppo(policy(tasks=2), 3)
     state = SEARCHER.init(jax.random.key(0))
     with pytest.raises(ValueError, match="say which"):
         SEARCHER.ask(state, 2)

@@ -78,6 +78,19 @@ def test_greedy_rows_get_the_most_probable_ones_that_are_new():
     np.testing.assert_array_equal(found, ALL[expected])
 
 
+@pytest.mark.parametrize(("greedy", "stored"), [(2, 0), (2, 1), (1, 1)])
+def test_the_rows_of_a_batch_count_as_trials_of_their_task(greedy, stored):
+    searcher, tasks = ppo(POLICY, 2, candidates=4, bank=8, greedy=greedy), jnp.array([0, 1, 0, 0])
+    state = searcher.init(jax.random.key(0))._replace(actor=policy_params(3.0))
+    if stored:
+        bank = store(state.bank, jnp.array([0]), ALL[:1], [0.1], np.zeros((1, 3)))
+        state = state._replace(bank=bank)
+    is_greedy = jnp.array([stored, 0, stored + 1, stored + 2]) < greedy
+    key = jax.random.split(state.key)[1]
+    expected = proposals.propose(POLICY, state.actor, state.bank, key, tasks, 4, is_greedy)
+    np.testing.assert_array_equal(searcher.ask(state, 4, tasks)[1], expected)
+
+
 def test_a_large_space_is_searched_without_listing_it():
     space = chain(16, ("a", "b", "c"))
     policy = with_tasks(lstm(space, hidden=2, context_size=1, head_scale=0.0), 1)
