@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.spaces import SearchSpace, rank
+from jaxnas.spaces.walks import check_actions
 
 Evaluate = Callable[[Any], jax.Array]
 """`architectures int32 [N, T] -> rewards float32 [N]`."""
@@ -30,7 +31,8 @@ def tabular(space: SearchSpace, source: Any) -> Evaluate:
       function written in JAX, it works under `jit`, `vmap` and `scan`.
 
     Raises:
-      ValueError: a table of another shape; when called, a result of another shape.
+      ValueError: a table of another shape; when called, a result of another shape, or, for a table
+        and outside of `jit`, actions that no walk of the space has.
 
     Example:
       >>> evaluate = tabular(chain(2, ("conv", "pool")), [[0.1, 0.2], [0.3, 0.4]])
@@ -53,8 +55,12 @@ def _from_table(space: SearchSpace, source: Any) -> Evaluate:
     flat = table.reshape(-1)
 
     @jax.jit
-    def evaluate(architectures: Any) -> jax.Array:
+    def look_up(architectures: Any) -> jax.Array:
         return jnp.asarray(flat)[rank(space, architectures)]
+
+    def evaluate(architectures: Any) -> jax.Array:
+        check_actions(space, architectures)
+        return look_up(architectures)
 
     return evaluate
 

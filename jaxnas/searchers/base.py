@@ -29,7 +29,8 @@ class Searcher:
         architectures `int32 [num, T]`.
       tell: `(state, architectures, rewards, context=None) -> (state, metrics)`, with rewards `[N]`,
         higher is better. Rewards that are not finite count as the worst finite one so far; a batch
-        without any finite reward changes nothing. The architectures need not come from `ask`.
+        without any finite reward changes nothing. The architectures need not come from `ask`;
+        outside of `jit`, actions that no walk of the space has raise `SpaceError`.
 
     Example:
       >>> searcher = jaxnas.searchers.reinforce(space)

@@ -1,8 +1,14 @@
-"""Checks of the options of `jaxnas.searchers.reinforce`; each error names the option."""
+"""Checks of the options of `jaxnas.searchers.reinforce`, and of what searchers are told."""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
+from typing import Any
+
+from jaxnas.spaces import SearchSpace
+from jaxnas.spaces.walks import check_actions
 
 
 def check_numbers(
@@ -39,3 +45,25 @@ def check_targets(entropy_target: float | None, baseline_start: float | None) ->
         raise ValueError(f"'entropy_target' is {entropy_target}; it must be >= 0.")
     if baseline_start is not None and not math.isfinite(baseline_start):
         raise ValueError(f"'baseline_start' is {baseline_start}; it must be finite.")
+
+
+def checked(space: SearchSpace, tell: Callable[..., Any]) -> Callable[..., Any]:
+    """The `tell` of a searcher, which outside of `jit` refuses actions that no walk has.
+
+    Raises, when called:
+      SpaceError: see `jaxnas.spaces.walks.check_actions`.
+    """
+    return functools.partial(_check_and_tell, space, tell)
+
+
+def _check_and_tell(
+    space: SearchSpace,
+    tell: Callable[..., Any],
+    state: Any,
+    architectures: Any,
+    rewards: Any,
+    context: Any = None,
+) -> Any:
+    # An action that no walk has would be clamped, or make the policy's parameters NaN.
+    check_actions(space, architectures)
+    return tell(state, architectures, rewards, context)

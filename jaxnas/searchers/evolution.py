@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.searchers.base import Metrics, Searcher
+from jaxnas.searchers.checks import checked
 from jaxnas.searchers.mutation import mutate
 from jaxnas.searchers.rewards import RewardRecord, keep_if, new_record, observe
 from jaxnas.spaces import SearchSpace
@@ -74,7 +75,7 @@ def _make(config: _Config) -> Searcher:
         config.space,
         functools.partial(_init, config),
         functools.partial(_ask, config),
-        functools.partial(_tell, config),
+        checked(config.space, functools.partial(_tell, config)),
     )
 
 

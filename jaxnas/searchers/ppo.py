@@ -22,6 +22,7 @@ import optax
 from jaxnas.policies import Policy, lstm
 from jaxnas.policies.tasks import check_tasks, with_tasks
 from jaxnas.searchers.base import Metrics, Searcher
+from jaxnas.searchers.checks import checked
 from jaxnas.searchers.ppo_config import PPOConfig, Ratio, check_policy
 from jaxnas.searchers.ppo_state import PPOSettings, PPOState
 from jaxnas.searchers.ppo_updates import actions_of, train
@@ -153,7 +154,7 @@ def _make(config: PPOConfig) -> Searcher:
         config.policy.space,
         functools.partial(_init, config),
         functools.partial(_ask, config),
-        functools.partial(_tell, config),
+        checked(config.policy.space, functools.partial(_tell, config)),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxnas.searchers.base import Metrics, Searcher
+from jaxnas.searchers.checks import checked
 from jaxnas.searchers.rewards import RewardRecord, new_record, observe
 from jaxnas.spaces import SearchSpace
 
@@ -30,7 +31,8 @@ def random(space: SearchSpace) -> Searcher:
     Example:
       >>> searcher = random(jaxnas.spaces.nasbench201())
     """
-    return Searcher(space, functools.partial(_init, space), functools.partial(_ask, space), _tell)
+    init, ask = functools.partial(_init, space), functools.partial(_ask, space)
+    return Searcher(space, init, ask, checked(space, _tell))
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -17,7 +17,7 @@ import optax
 
 from jaxnas.policies import Policy, lstm
 from jaxnas.searchers.base import Metrics, Searcher
-from jaxnas.searchers.checks import check_memory, check_numbers, check_targets
+from jaxnas.searchers.checks import check_memory, check_numbers, check_targets, checked
 from jaxnas.searchers.memory import new_memory, new_ones_first, remember
 from jaxnas.searchers.reinforce_state import ReinforceSettings, ReinforceState
 from jaxnas.searchers.reinforce_updates import (
@@ -147,7 +147,7 @@ def _make(config: ReinforceConfig) -> Searcher:
         config.policy.space,
         functools.partial(_init, config),
         functools.partial(_ask, config),
-        functools.partial(_tell, config),
+        checked(config.policy.space, functools.partial(_tell, config)),
     )
 
 

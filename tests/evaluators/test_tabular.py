@@ -56,5 +56,7 @@ def test_wrong_sizes_are_named():
         tabular(loop_space(), np.zeros(15))
     with pytest.raises(ValueError, match=r"returned shape \[1\] for 2 architectures"):
         tabular(MIXED, lambda a: [0.0])(np.zeros((2, 3), int))
+    with pytest.raises(ValueError, match="action 3 at step 1, where there are 0 to 2"):
+        tabular(MIXED, np.zeros(6))([[0, 2, 0], [0, 3, 0]])
     with pytest.raises(ValueError, match="too many"):
         rank(enas_macro(), enas_macro().sample(jax.random.key(0), 1))

@@ -8,6 +8,7 @@ from small_spaces import all_spaces
 
 from jaxnas.policies import lstm, uniform
 from jaxnas.searchers import evolution, random, reinforce
+from jaxnas.spaces import SpaceError
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -89,3 +90,14 @@ def test_wrong_shapes_are_named(name):
         searcher.tell(state, jnp.zeros((2, 3), jnp.int32), jnp.zeros((2, 1)))
     with pytest.raises(ValueError, match=r"not \[3, 3\] and \[2\]"):
         searcher.tell(state, jnp.zeros((3, 3), jnp.int32), jnp.zeros(2))
+
+
+@pytest.mark.parametrize("name", SEARCHERS)
+def test_actions_that_no_walk_has_are_named_and_shortened_walks_are_not(name):
+    searcher = SEARCHERS[name](all_spaces()[0])
+    state, rewards = searcher.init(jax.random.key(0)), jnp.array([0.1, 0.2])
+    for bad in (2, -2):
+        with pytest.raises(SpaceError, match=rf"architecture \[1\] .* action {bad} at step 2"):
+            searcher.tell(state, [[0, 1, 0], [0, 1, bad]], rewards)
+    state, _ = searcher.tell(state, np.array([[0, 1, 0], [0, 1, -1]]), rewards)
+    assert state.record.best_architecture.tolist() == [0, 1, -1]
