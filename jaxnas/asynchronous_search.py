@@ -7,7 +7,7 @@ that an older policy proposed, as in the paper.
 Source: Zoph & Le 2017, "Neural architecture search with reinforcement learning"
 (arXiv:1611.01578), section 3.2, figure 3; K = 100 and M = 8 for convolutional networks (section
 4.1), K = 400 and M = 1 for recurrent cells (section 4.2). Gradients of several replicas are
-accumulated by `searchers.reinforce(accumulate=10)`.
+accumulated by the searcher's optimiser, `optax.MultiSteps(adam, 10).gradient_transformation()`.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class LabelledTextBatch(NamedTuple):
 
 
 class LabelledTextData(NamedTuple):
-    """All texts of a task on the device; see `jaxnas.data.text_arrays`.
+    """All texts of a task on the device.
 
     Attributes:
       train_tokens: `int32 [P, N, L]`.
@@ -63,7 +63,8 @@ class LabelledTextBatches:
       score_batch_size: rows of a batch that is scored.
 
     Raises:
-      DataError: a batch larger than its split.
+      DataError: a batch larger than its split, or of no rows.
+      ValueError: scored rows that do not fill their batches.
 
     Example:
       >>> LabelledTextBatches(2000, 1200, batch_size=50, score_batch_size=100).score_steps
@@ -78,7 +79,8 @@ class LabelledTextBatches:
     def __post_init__(self):
         # Both raise where no batch fits.
         self.epoch_steps  # noqa: B018
-        if self.score_size % self.score_batch_size or not self.score_steps:
+        self.score_steps  # noqa: B018
+        if self.score_size % self.score_batch_size:
             raise ValueError(
                 f"'score_size' is {self.score_size}: give a multiple of 'score_batch_size', "
                 f"{self.score_batch_size}."

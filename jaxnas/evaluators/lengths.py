@@ -28,15 +28,16 @@ def run_lengths(
       The trained population; children are active that were before, and did not diverge.
 
     Raises:
-      ValueError: not one number from 1 on for each child.
+      ValueError: not one whole number from 1 on for each child.
 
     Example:
       >>> state = run_lengths(population, state, data, [2, 2, 8])  # doctest: +SKIP
     """
-    lengths = np.asarray(epochs).astype(int)
-    if lengths.shape != state.active.shape or lengths.min() < 1:
+    given = np.asarray(epochs)
+    lengths = given.astype(int)
+    if lengths.shape != state.active.shape or lengths.min() < 1 or (lengths != given).any():
         raise ValueError(
-            f"'epochs' is {np.asarray(epochs).tolist()} for {len(state.active)} children: give one "
+            f"'epochs' is {given.tolist()} for {len(state.active)} children: give one whole "
             "number from 1 on for each."
         )
     active, done = state.active, 0

@@ -134,7 +134,11 @@ class Population:
           state: the population; left as it is.
           data: all data, as the batches want it.
           epochs: 0 or more.
-          scored: after how many of the last epochs each child is scored; its value is the best.
+          scored: after how many of the last epochs each child is scored, 0 to `epochs`; its value
+            is the best. With 0 the values stay: give it where there are no epochs.
+
+        Raises:
+          ValueError: `scored` is not in that range.
         """
         if not 0 <= scored <= epochs:
             raise ValueError(f"'scored' is {scored} for {epochs} epochs: give 0 to {epochs}.")

@@ -46,15 +46,20 @@ def shared(
       `architectures [A, T] -> rewards float32 [A]`.
 
     Raises:
-      ValueError: fewer images than one batch.
+      ValueError: fewer images than one batch, or a size below 1.
 
     Example:
       >>> rewards = shared(supernet, params, images, labels)(architectures)  # doctest: +SKIP
     """
-    size = images.shape[0] if batch_size is None else batch_size
-    batches = images.shape[0] // size if size else 0
-    if not batches:
-        raise ValueError(f"batch_size is {batch_size}, but there are {images.shape[0]} images.")
+    number = images.shape[0]
+    size = number if batch_size is None else batch_size
+    if not 1 <= size <= number:
+        raise ValueError(
+            f"'batch_size' is {batch_size} for {number} images: give 1 to the number of images."
+        )
+    if chunk < 1:
+        raise ValueError(f"'chunk' is {chunk} children per forward pass: give 1 or more.")
+    batches = number // size
 
     def evaluate(architectures: Any) -> jax.Array:
         architectures = np.asarray(architectures)

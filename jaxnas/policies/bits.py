@@ -17,7 +17,12 @@ def log_probs(logits: jax.Array, shaping: float = 1.0) -> tuple[jax.Array, jax.A
       logits: `[..., T]`.
       shaping: `alpha` in `p' = alpha p + (1 - alpha) (1 - p)`, in (0.5, 1]: every bit keeps a
         chance of `1 - alpha` both ways. 1 leaves the distribution as it is.
+
+    Raises:
+      ValueError: a `shaping` out of range, where it is not traced.
     """
+    if not isinstance(shaping, jax.core.Tracer) and not 0.5 < shaping <= 1:
+        raise ValueError(f"'shaping' is {shaping}; it must be in (0.5, 1].")
     on, off = jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits)
     if shaping == 1:
         return on, off

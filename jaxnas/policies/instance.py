@@ -109,7 +109,6 @@ class InstancePolicy:
         return bits.entropy(self.logits(params, images), shaping)
 
 
-@functools.lru_cache(maxsize=64)
 def instance(
     space: SearchSpace, image_shape: Shape, controller: str = "small_resnet"
 ) -> InstancePolicy:
@@ -125,5 +124,9 @@ def instance(
     """
     if controller not in CONTROLLERS:
         raise ValueError(f"controller {controller!r} is not one of {sorted(CONTROLLERS)}.")
-    make = CONTROLLERS[controller]
-    return InstancePolicy(space, tuple(image_shape), make(len(space.decisions)))
+    return _make(space, tuple(image_shape), controller)
+
+
+@functools.lru_cache(maxsize=64)
+def _make(space: SearchSpace, image_shape: Shape, controller: str) -> InstancePolicy:
+    return InstancePolicy(space, image_shape, CONTROLLERS[controller](len(space.decisions)))

@@ -44,3 +44,5 @@ def test_bad_lengths_are_named():
         run_lengths(POPULATION, population(), tiny_data(), [1, 0, 2])
     with pytest.raises(ValueError, match=r"'epochs' is \[1\] for 3 children"):
         run_lengths(POPULATION, population(), tiny_data(), [1])
+    with pytest.raises(ValueError, match=r"\[1.0, 2.7, 2.0\] .*: give one whole number"):
+        run_lengths(POPULATION, population(), tiny_data(), [1.0, 2.7, 2.0])

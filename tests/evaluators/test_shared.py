@@ -59,8 +59,10 @@ def test_a_users_objective(parts):
     np.testing.assert_allclose(evaluate(CHILDREN), expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("batch_size", [12, 0])
+@pytest.mark.parametrize("batch_size", [12, 0, -1])
 def test_batch_that_the_images_do_not_fill(parts, batch_size):
     network, params, images, labels = parts
-    with pytest.raises(ValueError, match=f"batch_size is {batch_size}, but there are 11 images"):
+    with pytest.raises(ValueError, match=f"'batch_size' is {batch_size} for 11 images"):
         shared(Supernet(network), params, images, labels, batch_size=batch_size)
+    with pytest.raises(ValueError, match="'chunk' is 0"):
+        shared(Supernet(network), params, images, labels, chunk=0)

@@ -68,6 +68,8 @@ def test_batches_cut_the_splits():
     np.testing.assert_array_equal(last.tokens, data.score_tokens[:, 2:])
     with pytest.raises(ValueError, match="'score_size' is 3: give a multiple"):
         LabelledTextBatches(2, 3, batch_size=1, score_batch_size=2)
+    with pytest.raises(ValueError, match="batch_size is 0 for 4 images"):
+        LabelledTextBatches(2, 4, batch_size=1, score_batch_size=0)
 
 
 @pytest.mark.parametrize(

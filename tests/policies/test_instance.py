@@ -128,6 +128,10 @@ def test_what_does_not_fit_is_named(case):
     policy, params, _ = case
     with pytest.raises(ValueError, match="'chain' is not one of bits"):
         instance(chain(2), SHAPE)
+    for shaping in (0.5, 1.1):
+        with pytest.raises(ValueError, match=f"'shaping' is {shaping}; it must be in"):
+            bits.log_probs(jnp.zeros(2), shaping)
+    assert instance(SPACE, list(SHAPE)) is instance(SPACE, SHAPE)
     with pytest.raises(ValueError, match="controller 'lstm' is not one of"):
         instance(SPACE, SHAPE, "lstm")
     with pytest.raises(ValueError, match=r"images have shape \[1, 4, 4, 1\]"):
