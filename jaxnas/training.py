@@ -36,7 +36,7 @@ class TrainedChild(NamedTuple):
     Attributes:
       params: the parameters of the network that it was trained in.
       moments: the moments of its batch normalisations on training images, by operation.
-      diverged: whether training met a loss that is not finite; the weights are the last good ones.
+      diverged: whether training met a loss that is not finite.
     """
 
     params: Any

@@ -37,8 +37,8 @@ class ChildState(NamedTuple):
       optimizer: the state of its optimiser.
       epoch: `int32 []`, epochs done.
       active: `bool []`; a child that diverged or was stopped stays as it is.
-      diverged: `bool []`, whether a loss or gradient was not finite; the weights are the last good
-        ones.
+      diverged: `bool []`, whether a loss or gradient was not finite; the weights are those from
+        before that step.
       loss: `[]`, the mean training loss of the last epoch.
       value: `[]`, the best value of the epochs that were scored last; minus infinity before, and
         for a child that diverged.

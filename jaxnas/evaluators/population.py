@@ -42,7 +42,7 @@ class Population:
 
     A child is trained the same whatever children are beside it, on any mesh: its weights, the
     order of its data and its noise come from its own key. A child whose loss or gradient is not
-    finite is frozen with its last good weights, and its value is minus infinity.
+    finite is frozen with the weights from before that step, and its value is minus infinity.
 
     Attributes:
       model: the children.
