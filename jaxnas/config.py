@@ -10,7 +10,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from jaxnas.config_checks import one_of, real, whole
+from jaxnas.config_checks import check_seed, one_of, real, whole
 from jaxnas.cost_config import CostConfig
 from jaxnas.data.augment import Augmentation
 from jaxnas.network_configs import (
@@ -238,3 +238,6 @@ class Config:
     derive: DeriveConfig = DeriveConfig()
     train: TrainConfig = TrainConfig()
     seed: int = 0
+
+    def __post_init__(self):
+        check_seed(self)

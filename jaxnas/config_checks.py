@@ -9,6 +9,9 @@ from typing import Any
 
 from jaxnas.data.errors import DataError
 
+SEEDS = 2**32
+"""How many seeds there are."""
+
 
 def whole(section: str, config: Any, minimum: int, *names: str) -> None:
     """Checks that fields are whole numbers of at least `minimum`; a default `None` passes.
@@ -28,6 +31,19 @@ def whole(section: str, config: Any, minimum: int, *names: str) -> None:
             raise ValueError(
                 f"{section}.{name} is {value!r}: give a whole number of {minimum} or more."
             )
+
+
+def check_seed(config: Any) -> None:
+    """Checks that a configuration's seed is one that JAX tells apart from all others.
+
+    Raises:
+      ValueError: it is not; the message names it.
+    """
+    # Random keys are made of 32 bits: larger seeds would share the streams of smaller ones.
+    if not _is_whole(config.seed, 0) or config.seed >= SEEDS:
+        raise ValueError(
+            f"config.seed is {config.seed!r}: give a whole number from 0 to {SEEDS - 1}."
+        )
 
 
 def whole_numbers(section: str, config: Any, minimum: int, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from jaxnas.children import NasRLConv, nasrl_conv
 from jaxnas.config import DataConfig
-from jaxnas.config_checks import real, whole, whole_numbers
+from jaxnas.config_checks import check_seed, real, whole, whole_numbers
 from jaxnas.data.augment import NO_AUGMENTATION, Augmentation
 from jaxnas.searcher_config import SearcherConfig
 from jaxnas.spaces.nasrl_conv import depth_after
@@ -196,6 +196,7 @@ class PopulationConfig:
     seed: int = 0
 
     def __post_init__(self):
+        check_seed(self)
         depth, layers = self.children.depth, self.children.layers
         if depth is None:
             return

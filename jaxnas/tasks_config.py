@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any, Literal
 
-from jaxnas.config_checks import one_of, real, whole
+from jaxnas.config_checks import check_seed, one_of, real, whole
 from jaxnas.spaces.small_images import SmallImageOptions
 from jaxnas.spaces.text import TextOptions
 
@@ -238,6 +238,7 @@ class TasksConfig:
     seed: int = 0
 
     def __post_init__(self):
+        check_seed(self)
         batches = -(-self.search.samples // self.search.batch)
         if batches < len(self.data.tasks):
             raise ValueError(

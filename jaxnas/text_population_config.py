@@ -9,7 +9,7 @@ from typing import Any, Literal
 from jaxnas.children.recurrent import NO_DROPOUT, Dropout, GatedCell, LanguageModel, TreeCell
 from jaxnas.children.recurrent.gated_cells import STEPS
 from jaxnas.children.recurrent.language_model import Cell
-from jaxnas.config_checks import one_of, real, whole
+from jaxnas.config_checks import check_seed, one_of, real, whole
 from jaxnas.population_config import FinalConfig, PopulationSizes
 from jaxnas.searcher_config import SearcherConfig
 
@@ -179,6 +179,9 @@ class TextPopulationConfig:
     training: TextTrainingConfig = TextTrainingConfig()
     final: TextFinalConfig = TextFinalConfig()
     seed: int = 0
+
+    def __post_init__(self):
+        check_seed(self)
 
 
 def is_text_population(values: dict[str, Any]) -> bool:

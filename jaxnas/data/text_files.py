@@ -30,6 +30,9 @@ def read_json(path: pathlib.Path) -> tuple[list[str], dict[str, Rows]]:
         raise DataError(f"{path} cannot be read as JSON ({error}): write it anew.") from error
     if not isinstance(content, dict) or not {"classes", "train"} <= set(content):
         raise DataError(f"{path} must hold an object with 'classes' and 'train'.")
+    for key in ("classes", *JSON_SPLITS):
+        if not isinstance(content.get(key, []), list):
+            raise DataError(f"{path} has {content[key]!r} for {key!r}: give a list.")
     classes = [str(name) for name in content["classes"]]
     rows = {
         split: [_row(f"{path}, {key}, row {i}", classes, row) for i, row in enumerate(content[key])]
@@ -59,7 +62,8 @@ def read_table(path: pathlib.Path) -> Rows:
     """
     tabs = path.suffix == ".tsv"
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        # Spreadsheets begin a file with a byte order mark, which is no part of the header.
+        with open(path, newline="", encoding="utf-8-sig") as file:
             # In TSV, as in the published sets, a quote is a quote.
             reader = (
                 csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)

@@ -11,7 +11,7 @@ import math
 from typing import Any, ClassVar, Literal
 
 from jaxnas.config import DataConfig, OptimizerConfig, TrainConfig
-from jaxnas.config_checks import one_of, real, reals, whole, whole_numbers
+from jaxnas.config_checks import check_seed, one_of, real, reals, whole, whole_numbers
 from jaxnas.data.augment import Augmentation
 from jaxnas.network_configs import MobileNetConfig
 
@@ -221,6 +221,7 @@ class InstanceConfig:
     seed: int = 0
 
     def __post_init__(self):
+        check_seed(self)
         if isinstance(self.widths, list):  # from JSON
             object.__setattr__(self, "widths", tuple(self.widths))
         whole("config", self, 1, "static_candidates")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,8 +54,8 @@ class LatencyTable:
                 "for this network."
             )
         for key, cost in {**self.costs, "controller": self.controller}.items():
-            if not math.isfinite(cost) or cost < 0:
-                raise ValueError(f"the latency table holds {cost} for {key!r}: measure it again.")
+            if not isinstance(cost, numbers.Real) or not 0 <= cost < math.inf:
+                raise ValueError(f"the latency table holds {cost!r} for {key!r}: measure it again.")
 
     def searched(self, routing: Routing) -> jax.Array:
         """The cost `[B]` of the operations that an image runs and another might not.
@@ -89,11 +90,16 @@ class LatencyTable:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LatencyTable:
         """The table of `to_json`; raises `ValueError` for other values."""
+        if not isinstance(values, Mapping):
+            raise ValueError(f"this is no latency table but a {type(values).__name__}.")
         fields = {field.name for field in dataclasses.fields(cls)}
         if values.get("version") != VERSION or set(values) != fields | {"version"}:
             raise ValueError(
                 f"this is no latency table of version {VERSION}: it holds {sorted(values)}."
             )
+        for name in ("costs", "spread", "machine"):
+            if not isinstance(values[name], Mapping):
+                raise ValueError(f"the latency table's {name} is no object: measure it again.")
         return cls(**{name: values[name] for name in fields})
 
 

@@ -19,6 +19,7 @@ from jaxnas.policies import lstm, new_task, with_tasks
 from jaxnas.runtime.errors import RunError
 from jaxnas.runtime.files import write_bytes
 from jaxnas.runtime.json_values import to_json
+from jaxnas.runtime.saved_child import DAMAGE
 from jaxnas.searchers import Searcher, ppo, transfer_optimizer
 from jaxnas.spaces import SearchSpace
 from jaxnas.tasks_config import PPOConfig, TransferConfig
@@ -92,14 +93,13 @@ def load_controller(
       RunError: no finished run of several tasks, or a controller of another space or size.
     """
     source = start.source
-    arrays = _read(pathlib.Path(source))
-    about = json.loads(str(arrays.pop("about")))
-    if about["space"] != to_json(space.to_json()):
+    stored_space, stored_tasks, arrays = _read(pathlib.Path(source))
+    if stored_space != to_json(space.to_json()):
         raise RunError(
             f"the controller of {source} is of another search space than {space.name!r} is now: "
             "give a run with the same children.space."
         )
-    like = make_ppo(space, len(about["tasks"]), config, TransferConfig()).init(key).learner
+    like = make_ppo(space, stored_tasks, config, TransferConfig()).init(key).learner
     leaves = []
     for path, leaf in _leaves(like):
         found = arrays.get(_path(path))
@@ -115,14 +115,17 @@ def load_controller(
     return new_task(params, key, tasks=tasks, scale=scale, centre=start.centre)
 
 
-def _read(folder: pathlib.Path) -> dict[str, np.ndarray]:
+def _read(folder: pathlib.Path) -> tuple[Any, int, dict[str, np.ndarray]]:
+    """The space, the number of tasks and the parameters of a stored controller."""
     try:
         with open(folder / CONTROLLER, "rb") as file, np.load(file) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError) as error:
+            arrays = {name: stored[name] for name in stored.files}
+        about = json.loads(str(arrays.pop("about")))
+        return about["space"], len(about["tasks"]), arrays
+    except DAMAGE as error:
         raise RunError(
-            f"{folder} holds no controller ({CONTROLLER}): give the folder of a finished search of "
-            "several tasks."
+            f"{folder} holds no readable controller ({CONTROLLER}): give the folder of a finished "
+            "search of several tasks."
         ) from error
 
 

@@ -56,6 +56,15 @@ def memory_errors(sizes: Sequence[str]) -> Iterator[None]:
         ) from error
 
 
+def unfinished(run_dir: pathlib.Path) -> RunError:
+    """The error of a folder without a result: it is not there, or its run is not finished."""
+    if not run_dir.is_dir():
+        return RunError(f"there is no folder {run_dir}: give that of a run or of a child.")
+    return RunError(
+        f"{run_dir} holds no finished run: finish it with jaxnas search --resume {run_dir}."
+    )
+
+
 def _is_full(error: Exception) -> bool:
     full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
     return full or any(phrase in str(error).lower() for phrase in FULL)
@@ -64,8 +73,8 @@ def _is_full(error: Exception) -> bool:
 def _explain(path: pathlib.Path, error: Exception) -> str:
     if _is_full(error):
         return (
-            f"the disk of {path} is full: free some space and go on with --resume, or use another "
-            "--run-dir. What was saved before is intact."
+            f"the disk of {path} is full: free some space and go on with --resume where a run was "
+            "stopped, or give another folder. What was saved before is intact."
         )
     reason = getattr(error, "strerror", None) or str(error)
-    return f"{path} cannot be written ({reason}): correct its permissions or use another --run-dir."
+    return f"{path} cannot be written ({reason}): correct its permissions or give another folder."

@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 
 from jaxnas.derive import policy_table
 from jaxnas.engine import SearchState
-from jaxnas.runtime.errors import RunError
+from jaxnas.runtime.errors import unfinished
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.json_values import from_json
@@ -29,9 +29,7 @@ def read(run_dir: pathlib.Path) -> dict[str, Any]:
     try:
         return from_json(json.loads((run_dir / RESULT).read_text()))
     except (OSError, ValueError) as error:
-        raise RunError(
-            f"{run_dir} holds no finished run: finish it with jaxnas search --resume {run_dir}."
-        ) from error
+        raise unfinished(run_dir) from error
 
 
 def write(

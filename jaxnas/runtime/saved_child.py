@@ -21,7 +21,7 @@ import numpy as np
 
 from jaxnas.config import NetworkConfig
 from jaxnas.export import ChildModule
-from jaxnas.runtime.errors import RunError
+from jaxnas.runtime.errors import RunError, unfinished
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.overrides import network_config
 from jaxnas.supernets import Network, child_network
@@ -135,10 +135,8 @@ def outcome_child(run_dir: pathlib.Path) -> str:
     """The name of the best child of a finished run."""
     try:
         return json.loads((run_dir / "result.json").read_text())["child"]
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(
-            f"{run_dir} holds no finished run: finish it with jaxnas search --resume {run_dir}."
-        ) from error
+    except DAMAGE as error:
+        raise unfinished(run_dir) from error
 
 
 def flatten(tree: Any) -> list[tuple[str, Any]]:

@@ -56,6 +56,12 @@ def test_reads_tables_and_parts_them(tmp_path):
         assert texts.labels[split].tolist() == expected
 
 
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
+    rows = "".join(f"a text,{'yes' if i % 2 else 'no'}\n" for i in range(10))
+    (tmp_path / "marked.csv").write_text(f"text,label\n{rows}", encoding="utf-8-sig")
+    assert load_texts(tmp_path / "marked.csv").class_names == ("no", "yes")
+
+
 def test_a_folder_keeps_its_own_splits(tmp_path):
     for name, rows in {"train": "a\tx\nb\ty\nc\ty", "dev": "d\ty", "test": 'an "e\tx'}.items():
         (tmp_path / f"{name}.tsv").write_text(f"text\tlabel\n{rows}\n")
@@ -74,6 +80,8 @@ def test_a_folder_keeps_its_own_splits(tmp_path):
         ({"train": [["a", 2], ["b", 1]]}, r"train, row 0 has label 2: .* 0 to 1"),
         ({"train": ["a"]}, r"train, row 0 is 'a', not \[text, label\]"),
         ({"train": []}, "there are no texts"),
+        ({"train": None}, "has None for 'train': give a list"),
+        ({"classes": 3}, "has 3 for 'classes': give a list"),
         ({"classes": ["one"], "train": [["a", 0]], "dev": [["a", 0]], "test": []}, "no texts"),
         ({"train": [["a", 0], ["b", 0]], "test": [["c", 0]]}, None),
     ],

@@ -85,6 +85,19 @@ def test_what_does_not_fit(tmp_path, assignment, message, capsys):
     assert not run.exists()
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32, 99999999999999999999])
+@pytest.mark.parametrize(
+    "config", ["enas_digits", "instanas_digits", "mnms_digits", "nasrl_conv_digits",
+               "nasrl_cell_characters"],
+)  # fmt: skip
+def test_seeds_that_do_not_fit(config, seed, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(["search", config, "--seed", str(seed), "--run-dir", str(run)]) == 1
+    message = f"config.seed is {seed}: give a whole number from 0 to 4294967295"
+    assert message in capsys.readouterr().err
+    assert not run.exists()
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
@@ -107,7 +120,7 @@ def test_unwritable_run_folder(tmp_path, capsys):
 def test_run_folder_below_a_file(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     place = ["--run-dir", str(tmp_path / "file" / "run")]
-    fails(place, "cannot be written (Not a directory): correct its permissions or use", capsys)
+    fails(place, "cannot be written (Not a directory): correct its permissions or give", capsys)
 
 
 def test_search_spaces_that_differ(tmp_path, capsys):

@@ -52,6 +52,15 @@ def test_a_table_of_another_device_or_network_is_refused(network, table, tmp_pat
     path.write_text(json.dumps({**table.to_json(), "network": "chain"}))
     with pytest.raises(ConfigError, match="of network 'chain', not of this 'mobilenet'"):
         latency.load_latency(path, network)
+    path.write_text("[]")
+    with pytest.raises(ConfigError, match="no latency table but a list"):
+        latency.load_latency(path, network)
+    path.write_text(json.dumps({**table.to_json(), "controller": "0.1"}))
+    with pytest.raises(ConfigError, match=r"holds '0\.1' for 'controller': measure it again"):
+        latency.load_latency(path, network)
+    path.write_text(json.dumps({**table.to_json(), "costs": [1]}))
+    with pytest.raises(ConfigError, match="costs is no object"):
+        latency.load_latency(path, network)
     path.write_text("{")
     with pytest.raises(ConfigError, match=r"table\.json"):
         latency.load_latency(path, network)

@@ -115,7 +115,7 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
 def test_a_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "run").write_text("")
     for path in (tmp_path / "run", tmp_path / "run" / "below"):
-        with pytest.raises(RunError, match=r"cannot be written .*use another --run-dir"):
+        with pytest.raises(RunError, match=r"cannot be written .*give another folder"):
             create(path)
 
 

@@ -102,6 +102,11 @@ def test_damaged_folders(folder, damage):
 def test_folders_without_a_child(tmp_path):
     with pytest.raises(RunError, match=r"holds no finished run: finish it with .*--resume"):
         find(tmp_path)
+    with pytest.raises(RunError, match=r"there is no folder .*typo: give that of a run"):
+        find(tmp_path / "typo")
+    (tmp_path / "result.json").write_text("[]")
+    with pytest.raises(RunError, match="holds no finished run"):
+        find(tmp_path)
     (tmp_path / "result.json").write_text(json.dumps({"child": "best-7"}))
     with pytest.raises(RunError, match=r"best-7 holds no readable child"):
         find(tmp_path)

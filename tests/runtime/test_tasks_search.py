@@ -243,7 +243,10 @@ def test_bad_input_is_refused_before_any_work(config, folder, tmp_path):
         "data=digits",
         "data.tasks=parity",
     )
-    refused(RunError, "holds no controller", from_run=tmp_path)
+    refused(RunError, "holds no readable controller", from_run=tmp_path)
+    for damaged in (b"PK\x03\x04 and no more", b""):
+        (tmp_path / "controller.npz").write_bytes(damaged)
+        refused(RunError, "holds no readable controller", from_run=tmp_path)
     refused(DataError, "children.tables gives none", "children.space.embeddings=glove-2")
     with pytest.raises(ConfigError, match="has no tasks whose controller"):
         jaxnas.search("enas_digits:smoke", from_run=tmp_path)
