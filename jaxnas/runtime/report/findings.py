@@ -21,27 +21,27 @@ class Figure(NamedTuple):
 
 
 def finished(run: Run) -> bool:
-    """Whether the run has its result."""
-    return math.isfinite(number(run.result.get(f"test_{run.measure}")))
+    """Whether the run has its result; that of a child that diverged may be not a number."""
+    return bool(run.result)
 
 
 def headline(run: Run) -> list[Figure]:
     """The numbers that a reader wants first; only those that are there."""
     result = run.result
-    extreme = "lowest" if run.measure == "perplexity" else "highest"
-    remark = f"the child with the {extreme} validation {run.measure}; test data read once"
+    remark = f"the child with the {_chosen_by(run)}; test data read once"
     if instance_findings.is_instance(run):
         remark = "the fastest point as accurate as MobileNetV2 1.0x on validation data, if any"
     if tasks_findings.is_tasks(run):
         remark = tasks_findings.remark(run)
     figures = []
-    if finished(run):
+    if f"test_{run.measure}" in result:
         text = formats.score(result[f"test_{run.measure}"], run.measure)
         figures.append(Figure(text, f"test {run.measure}, searched", remark))
     if instance_findings.is_instance(run):
         figures += [Figure(*entry) for entry in instance_findings.headline(run)]
     random = mean_interval(run.test_scores("random"))
-    if random.n:
+    # A mean over children of different tasks would say nothing of any of them.
+    if random.n and not tasks_findings.is_tasks(run):
         mean = formats.score(random.mean, run.measure)
         figures.append(Figure(mean, f"test {run.measure}, random", _spread(run)))
     for key, label in (("parameters", "parameters"), ("flops", "FLOPs per image")):
@@ -53,13 +53,23 @@ def headline(run: Run) -> list[Figure]:
     return figures
 
 
+def _chosen_by(run: Run) -> str:
+    """What the final child has most of, or least."""
+    if run.measure == "perplexity":  # Its reward only falls with it.
+        return "lowest validation perplexity"
+    if any("reward" in child for child in run.children("best")):
+        return "highest reward on validation data"
+    return f"highest validation {run.measure}"
+
+
 def _spread(run: Run) -> str:
     random = mean_interval(run.test_scores("random"))
     children = "1 child" if random.n == 1 else f"mean of {random.n} children"
     if random.n < 2:
         return children
     most = min(random.high, 1.0) if run.measure == "accuracy" else random.high
-    low, high = (formats.score(end, run.measure) for end in (random.low, most))
+    ends = (max(random.low, 0.0), most)
+    low, high = (formats.score(end, run.measure) for end in ends)
     return f"{children}, 95% interval {low} to {high}"
 
 
@@ -126,7 +136,7 @@ def caveats(run: Run) -> list[str]:
         )
     if len(run.test_scores("best")) > 1:
         notes.append(
-            f"The final child was chosen among several retrained ones by validation {run.measure}. "
+            f"The final child is the one with the {_chosen_by(run)} among several retrained ones. "
             f"Its validation {run.measure} is therefore biased in its favour; its test "
             f"{run.measure} is not."
         )

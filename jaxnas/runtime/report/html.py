@@ -36,8 +36,7 @@ PICTURES = {
     ),
     "curves": (
         "The search",
-        "Thin: recorded values. Thick: their moving average. The random children are evaluated "
-        "just as the policy's are: {evaluated}.",
+        "Thin: recorded values. Thick: their moving average.",
     ),
     "policy": (
         "What the policy learned",
@@ -109,7 +108,9 @@ def _paragraph(text: str) -> str:
 
 def _picture(run: Run, name: str, figure: Figure) -> str:
     title, caption = PICTURES[name]
-    caption = caption.format(evaluated=EVALUATED[run.from_scratch])
+    if name == "curves" and any("random_reward_mean" in record for record in run.metrics):
+        evaluated = EVALUATED[run.from_scratch]
+        caption += f" The random children are evaluated just as the policy's are: {evaluated}."
     picture = inline_svg(figure, name, f"{title}. {caption}")
     return f"<h2>{title}</h2>\n<figure>{picture}</figure>\n<p class=quiet>{caption}</p>"
 

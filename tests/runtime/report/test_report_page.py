@@ -106,6 +106,7 @@ def test_page_says_what_a_reader_needs(page, folder):
         "versions: jax",
         "machine: cores",
         "random-4",
+        "just as the policy's are: those of shared weights",
     ):
         assert expected in text
 
@@ -137,6 +138,12 @@ def test_values_that_are_not_finite(tmp_path):
     (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
     made.write_json(tmp_path / "result.json", {"test_accuracy": float("nan"), "seconds": 1.0})
     assert [path.name for path in write_report(tmp_path)] == ["report.html"]
+    page = (tmp_path / "report.html").read_text("utf-8")
+    # The random children are named only where the curves have them.
+    assert "just as the policy's are" not in page
+    assert "jaxnas, finished" in page  # A child that diverged is a result too.
+    (tmp_path / "result.json").unlink()
+    write_report(tmp_path)
     assert "not finished; last record: step 2" in (tmp_path / "report.html").read_text("utf-8")
 
 
@@ -182,6 +189,28 @@ def test_comparison_says_so_when_search_lost(tmp_path):
 def test_headline_leaves_out_what_is_not_there(tmp_path):
     made.write_json(tmp_path / "result.json", {"parameters": 1_500_000})
     assert headline(read_run(tmp_path)) == [("1.5 million", "parameters", "")]
+
+
+def test_headline_says_by_what_the_child_was_chosen(tmp_path):
+    children = [{"kind": "best", "test_accuracy": 0.9} for _ in range(2)]
+    result = {"test_accuracy": 0.9, "children": children}
+    for more, by in ({}, "validation accuracy"), ({"reward": 0.4}, "reward on validation data"):
+        children[0] |= more
+        made.write_json(tmp_path / "result.json", result)
+        run = read_run(tmp_path)
+        assert headline(run)[0].remark == f"the child with the highest {by}; test data read once"
+        assert f"the one with the highest {by} among" in " ".join(caveats(run))
+
+
+def test_intervals_stay_inside_0_and_1(tmp_path):
+    made.write_json(tmp_path / "result.json", {"random_test_accuracies": [0.0, 0.1, 0.9]})
+    assert headline(read_run(tmp_path))[0].remark.endswith("95% interval 0.0000 to 1.0000")
+
+
+def test_random_children_of_different_tasks_have_no_mean(tmp_path):
+    result = {"random_test_accuracies": [0.5, 0.9], "tasks": {"a": {}, "b": {}}}
+    made.write_json(tmp_path / "result.json", result)
+    assert headline(read_run(tmp_path)) == []
 
 
 def test_caveats_name_seed_and_random_arm(folder):
