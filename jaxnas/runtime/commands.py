@@ -24,10 +24,10 @@ from jaxnas.runtime import (
 )
 from jaxnas.runtime.configs import DEFAULT_CONFIG, config_of_run, load_config
 from jaxnas.runtime.cpu_threads import one_core_per_program
-from jaxnas.runtime.errors import RunError
+from jaxnas.runtime.errors import RunError, memory_errors
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.kinds import supernet_config
-from jaxnas.runtime.overrides import override
+from jaxnas.runtime.overrides import batch_sizes, override
 from jaxnas.runtime.report import (
     draw_panels,
     draw_space,
@@ -81,13 +81,19 @@ def _config(options: argparse.Namespace) -> Config:
 
 def train(options: argparse.Namespace) -> None:
     """`jaxnas train`."""
-    encoded = read_architecture(options.architecture)
-    result = train_child(_config(options), encoded, folder=options.out, quiet=options.quiet)
+    encoded, config = read_architecture(options.architecture), _config(options)
+    with memory_errors(["train.batch_size"], resumable=False):
+        result = train_child(config, encoded, folder=options.out, quiet=options.quiet)
     _print({name: value for name, value in result.items() if name != "config"})
 
 
 def evaluate(options: argparse.Namespace) -> None:
     """`jaxnas evaluate`."""
+    with memory_errors([], resumable=False):
+        _evaluate(options)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
     folder = pathlib.Path(options.run)
     if tasks_evaluation.is_of_tasks(folder):
         _print(tasks_evaluation.evaluate(folder, options.data))
@@ -188,7 +194,9 @@ def bench(options: argparse.Namespace) -> None:
     if options.own_process:
         one_core_per_program()
     compilation_cache.enable()
-    figures = measure(_config(options), repeats=options.repeats)
+    config = _config(options)
+    with memory_errors(batch_sizes(config), resumable=False):
+        figures = measure(config, repeats=options.repeats)
     _print(figures)
     if options.json:
         write_json(options.json, figures)

@@ -41,18 +41,28 @@ def disk_errors(path: pathlib.Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def memory_errors(sizes: Sequence[str]) -> Iterator[None]:
-    """Turns a device without memory left into a `RunError` that names the fields to lower."""
+def memory_errors(sizes: Sequence[str], *, resumable: bool = True) -> Iterator[None]:
+    """Turns a device without memory left into a `RunError` that names the fields to lower.
+
+    Args:
+      sizes: the fields; none where nothing can be set.
+      resumable: whether `--resume` goes on with what was done.
+    """
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
         if "out of memory" not in str(error).lower():
             raise
         reason = str(error).splitlines()[0].removeprefix("RESOURCE_EXHAUSTED: ")
+        fields = " or ".join(sizes)
+        remedy = f"start again with a smaller {fields} or smaller networks, or " if sizes else ""
+        remedy += (
+            "go on with --resume on a device with more. What was saved before is intact."
+            if resumable
+            else "use a device with more."
+        )
         raise RunError(
-            f"the device has too little memory ({reason.rstrip('.')}): start again with a smaller "
-            f"{' or '.join(sizes)} or smaller networks, or go on with --resume on a device with "
-            "more. What was saved before is intact."
+            f"the device has too little memory ({reason.rstrip('.')}): {remedy}"
         ) from error
 
 
