@@ -9,6 +9,7 @@ from typing import Any
 
 import jaxnas
 from jaxnas.runtime.errors import ConfigError
+from jaxnas.runtime.json_values import from_json
 from jaxnas.runtime.kinds import AnyConfig, kind_of
 from jaxnas.runtime.overrides import from_values
 from jaxnas.runtime.run_data import DIGEST
@@ -87,5 +88,5 @@ def _function(path: pathlib.Path) -> Any:
 
 def config_of_run(stored: dict[str, Any]) -> AnyConfig:
     """The configuration that a run folder's `config.json` holds."""
-    values = {k: v for k, v in stored.items() if k != DIGEST}
+    values = from_json({k: v for k, v in stored.items() if k != DIGEST})
     return from_values(values, kind_of(values))

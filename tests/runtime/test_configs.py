@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
 
@@ -10,8 +11,9 @@ from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime import RunFolder
 from jaxnas.runtime.configs import config_names, config_of_run, load_config
 from jaxnas.runtime.errors import ConfigError
+from jaxnas.runtime.json_values import to_json
 from jaxnas.runtime.overrides import from_values
-from jaxnas.tasks_config import TasksConfig
+from jaxnas.tasks_config import PPOConfig, TasksConfig, TextTasksConfig
 from jaxnas.text_population_config import TextPopulationConfig
 
 SHIPPED = [
@@ -130,3 +132,9 @@ def test_files_that_are_no_config(tmp_path, content, message):
     file.write_text(content + "\n")
     with pytest.raises(ConfigError, match=message):
         load_config(str(file))
+
+
+def test_a_stored_config_with_an_infinite_value_is_read_back():
+    searcher = PPOConfig(entropy_target=math.inf)
+    config = TasksConfig(name="fixed", children=TextTasksConfig(), searcher=searcher)
+    assert config_of_run(json.loads(json.dumps(to_json(config)))) == config
