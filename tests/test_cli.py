@@ -276,6 +276,16 @@ def test_train_the_architecture_of_a_run(tiny, copy, tmp_path, capsys):
     assert "belongs to space 'chain', not to 'enas_micro'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["config.json", "result.json"])
+def test_train_leaves_the_files_of_a_run_alone(tiny, copy, tmp_path, name, capsys):
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / name).write_text("{}")
+    assert main(["train", copy, tiny, "--out", str(out), "--quiet"]) == 1
+    assert "already holds a run: give another folder" in capsys.readouterr().err
+    assert (out / name).read_text() == "{}"
+
+
 def test_bench(tiny, tmp_path, capsys):
     file = tmp_path / "bench.json"
     assert main(["bench", tiny, "--repeats", "1", "--json", str(file)]) == 0

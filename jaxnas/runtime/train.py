@@ -19,6 +19,7 @@ from jaxnas.runtime.errors import RunError, disk_errors
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_json
 from jaxnas.runtime.kinds import supernet_config
+from jaxnas.runtime.outcome import RESULT
 from jaxnas.runtime.progress import Progress
 from jaxnas.runtime.run_data import load_dataset, with_own_data
 from jaxnas.runtime.run_folder import CONFIG
@@ -51,11 +52,11 @@ def train(
 
     Raises:
       SpaceError: an architecture of another space.
+      RunError: a folder that holds a child or a run, or that cannot be written.
     """
     compilation_cache.enable()
     folder = pathlib.Path(folder)
-    if (folder / saved_child.CHILD).exists():
-        raise RunError(f"{folder} already holds a child: give another folder.")
+    _check_free(folder)
     config = with_own_data(supernet_config(config, "train"), data)
     dataset = load_dataset(config, data)
     experiment = Experiment(config, dataset)
@@ -86,8 +87,14 @@ def train(
         "architecture": experiment.network.space.encode(row),
         "config": config,
     }
-    write_json(folder / "result.json", result)
+    write_json(folder / RESULT, result)
     return result
+
+
+def _check_free(folder: pathlib.Path) -> None:
+    for name, what in ((saved_child.CHILD, "child"), (CONFIG, "run"), (RESULT, "run")):
+        if (folder / name).exists():
+            raise RunError(f"{folder} already holds a {what}: give another folder.")
 
 
 def _array(space: SearchSpace, architecture: dict[str, Any] | np.ndarray) -> np.ndarray:
@@ -103,7 +110,7 @@ def read_architecture(path: str | pathlib.Path) -> dict[str, Any]:
       RunError: there is none.
     """
     path = pathlib.Path(path)
-    file = path / "result.json" if path.is_dir() else path
+    file = path / RESULT if path.is_dir() else path
     try:
         values = json.loads(file.read_text())
     except (OSError, ValueError) as error:
