@@ -88,7 +88,8 @@ class FinalPhase:
         done, state = found if found is not None else (0, state)
         epochs = self.experiment.config.final.epochs
         start = self.experiment.total_steps + number * epochs
-        metrics.rewind(start + done - 1)
+        if done < epochs:  # The lines of later parts stay where this one is done.
+            metrics.rewind(start + done - 1)
         progress.advance(steps=done)
         for epoch in range(done, epochs):
             state = children[0].population.run(state, self.experiment.data, 1, scored=0)

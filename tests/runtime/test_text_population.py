@@ -1,6 +1,7 @@
 """A search for recurrent cells on text: its result, its resume, its child, and bad input."""
 
 import json
+import shutil
 
 import jax.numpy as jnp
 import numpy as np
@@ -78,6 +79,14 @@ def test_a_search_that_was_stopped_ends_as_one_that_never_was(config, whole, tmp
     resumed = jaxnas.search(resume=tmp_path / "stopped", quiet=True)
     for name in ("state_digest", "test_perplexity", "best_test_perplexities"):
         assert resumed.values[name] == whole.values[name], name
+
+
+def test_resuming_a_run_whose_parts_are_done_keeps_their_lines(whole, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(whole.run_dir, copy)
+    lines = whole.history
+    assert "baseline-gru" in [line.get("child") for line in lines]
+    assert jaxnas.search(resume=copy, quiet=True).history == lines
 
 
 def test_the_saved_child_has_the_reported_perplexity(config, whole):
