@@ -54,10 +54,19 @@ class TasksExperiment:
                 f"the children are of kind {self.config.children.kind!r}, but the tasks of "
                 f"{self.dataset.name!r} are {'texts' if texts else 'images'}."
             )
-        smallest = self.dataset.smallest("train")
-        check_batch("search.batch_size", self.config.search.batch_size, "train", smallest)
+        self._check_batch_size()
         self.parts  # noqa: B018  build now: what does not fit fails before any work
         self.search_of()
+
+    def _check_batch_size(self):
+        config, size = self.config, self.config.search.batch_size
+        check_batch("search.batch_size", size, "train", self.dataset.smallest("train"))
+        for field, rows in (("data.train", config.data.train), ("final.train", config.final.train)):
+            if rows is not None and rows < size:
+                raise DataError(
+                    f"{field} is {rows}, less than search.batch_size, {size}: give {size} or more, "
+                    "or smaller batches."
+                )
 
     @functools.cached_property
     def parts(self) -> TextTasks | ImageTasks:

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from jaxnas.children.recurrent import LanguageModel
-from jaxnas.data import Streams, Text, TextBatches, text_batches
+from jaxnas.data import DataError, Streams, Text, TextBatches, text_batches
 from jaxnas.evaluators import Population
 from jaxnas.evaluators.population import PopulationState
 from jaxnas.objectives import perplexity_reward
@@ -47,6 +47,11 @@ class TextPopulationExperiment(PopulationExperiment):
 
     config: TextPopulationConfig
     dataset: Text
+
+    def __post_init__(self):
+        for split in ("validation", "test"):
+            self._check_length(split)
+        super().__post_init__()
 
     @functools.cached_property
     def population(self) -> Population:
@@ -99,6 +104,16 @@ class TextPopulationExperiment(PopulationExperiment):
             "diverged": bool(trained.diverged),
             "weights_digest": digest(trained.parameters),
         }
+
+    def _check_length(self, split: str) -> None:
+        """Raises `DataError` where a split is too short for one segment in every row."""
+        rows, steps = self.config.training.batch_size, self.config.training.steps
+        tokens = self.dataset.sizes[split]
+        if tokens < rows * (steps + 1):
+            raise DataError(
+                f"training.batch_size is {rows} and training.steps is {steps}, but the {split} "
+                f"split has {tokens} tokens: give less of either, or {rows * (steps + 1)} tokens."
+            )
 
     def _population(self, model: LanguageModel) -> Population:
         return Population(model, self._batches[0], text_optimizer(self.config.training))

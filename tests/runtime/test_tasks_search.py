@@ -235,6 +235,8 @@ def test_bad_input_is_refused_before_any_work(config, folder, tmp_path):
     refused(ConfigError, "names two twice", "data.tasks=two,two")
     refused(ConfigError, "a task would have no reward", "search.samples=2")
     refused(ValueError, r"search\.batch_size is 50", "search.batch_size=50")
+    refused(DataError, r"data\.train is 9, less than search\.batch_size, 10", "data.train=9")
+    refused(DataError, r"final\.train is 9, less than search\.batch_size, 10", "final.train=9")
     refused(DataError, "say where they lie", "data=text")
     refused(DataError, "holds no tasks: use digits or", "data=npz:a.npz")
     refused(

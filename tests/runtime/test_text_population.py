@@ -11,9 +11,11 @@ import jaxnas
 from jaxnas.children.recurrent import TreeCell
 from jaxnas.cli import main
 from jaxnas.data import DataError, load_text
+from jaxnas.data.text import text_from_tokens
 from jaxnas.population_search import PopulationSearch
 from jaxnas.runtime import population_experiment
 from jaxnas.runtime.api import Interrupted
+from jaxnas.runtime.text_population import TextPopulationExperiment
 from jaxnas.searcher_config import SearcherConfig
 from jaxnas.text_population_config import (
     RecurrentConfig,
@@ -108,6 +110,13 @@ def test_bad_input_is_refused_before_any_work(config, tmp_path, monkeypatch):
             jaxnas.search(config, overrides=[f"data=text:{tmp_path / source}"], quiet=True)
     with pytest.raises(DataError, match="epoch_steps is 100000, but the text has"):
         jaxnas.search(config, overrides=["training.epoch_steps=100000"], quiet=True)
+    words = np.array(["a", "b"])
+    for split in ("validation", "test"):
+        sizes = {"train": 200, "validation": 50, "test": 50, split: 11}
+        tokens = {name: words[np.arange(size) % 2] for name, size in sizes.items()}
+        short = text_from_tokens(tokens, name="short", level="character")
+        with pytest.raises(DataError, match=f"but the {split} split has 11 tokens: give less"):
+            TextPopulationExperiment(config, short)
     with pytest.raises(ValueError, match=r"one child of 'children' needs .* GB .* smaller"):
         jaxnas.search(config, overrides=["children.hidden=300000"], quiet=True)
     monkeypatch.setattr(population_experiment, "device_memory", lambda: 5000)
