@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from jaxnas.config import Config
-from jaxnas.data import load, load_text
+from jaxnas.data import Text, load, load_text
 from jaxnas.runtime import (
     api,
     compilation_cache,
@@ -100,12 +100,18 @@ def _evaluate(options: argparse.Namespace) -> None:
         return
     child = saved.find(folder)
     if isinstance(child, saved_language_model.SavedLanguageModel):
-        level = child.description["level"]
-        text = load_text(options.data, level=level) if options.data else _data_of(folder)
+        text = _text_for(child, options.data) if options.data else _data_of(folder)
         _print(saved_language_model.evaluate(child, text))
         return
     dataset = load(options.data) if options.data else _data_of(folder)
     _print(evaluate_saved(options.run, dataset))
+
+
+def _text_for(child: saved_language_model.SavedLanguageModel, source: str) -> Text:
+    """A text of no more kinds of tokens than the child knows."""
+    description = child.description
+    most = len(description["vocabulary"])
+    return load_text(source, level=description["level"], vocabulary=most)
 
 
 def _data_of(folder: pathlib.Path) -> Any:

@@ -133,3 +133,10 @@ def test_the_command_line_evaluates_and_exports_a_language_model(whole, tmp_path
     assert "test_perplexity" in capsys.readouterr().out
     assert main(["export", str(whole.run_dir), "--out", str(tmp_path / "out")]) == 0
     assert jaxnas.load_child(tmp_path / "out").description["level"] == "character"
+
+
+def test_a_text_is_evaluated_with_the_vocabulary_of_its_child(config, tmp_path, capsys):
+    run, few = tmp_path / "run", ["data.vocabulary=6", "final.random=0"]
+    jaxnas.search(config, overrides=few, run_dir=run, quiet=True)
+    assert main(["evaluate", str(run), "--data", config.data.source]) == 0
+    assert "test_perplexity" in capsys.readouterr().out
