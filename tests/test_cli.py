@@ -261,6 +261,8 @@ def test_export_of_stablehlo_without_the_extra(copy, tmp_path, monkeypatch, caps
 
 def test_train_the_architecture_of_a_run(tiny, copy, tmp_path, capsys):
     out = tmp_path / "trained"
+    out.mkdir()
+    (out / "config.json").write_text("{}")  # what a training that was stopped leaves
     arguments = ["train", copy, tiny, "--out", str(out), "--quiet", "--set", "train.epochs=1"]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
@@ -276,14 +278,14 @@ def test_train_the_architecture_of_a_run(tiny, copy, tmp_path, capsys):
     assert "belongs to space 'chain', not to 'enas_micro'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["config.json", "result.json"])
-def test_train_leaves_the_files_of_a_run_alone(tiny, copy, tmp_path, name, capsys):
-    out = tmp_path / "run"
-    out.mkdir()
-    (out / name).write_text("{}")
-    assert main(["train", copy, tiny, "--out", str(out), "--quiet"]) == 1
+@pytest.mark.parametrize(
+    ("name", "text"), [("config.json", '{"data_digest": "0"}'), ("result.json", "{}")]
+)
+def test_train_leaves_the_files_of_a_run_alone(tiny, copy, tmp_path, name, text, capsys):
+    (tmp_path / name).write_text(text)
+    assert main(["train", copy, tiny, "--out", str(tmp_path), "--quiet"]) == 1
     assert "already holds a run: give another folder" in capsys.readouterr().err
-    assert (out / name).read_text() == "{}"
+    assert (tmp_path / name).read_text() == text
 
 
 def test_bench(tiny, tmp_path, capsys):

@@ -21,7 +21,7 @@ from jaxnas.runtime.files import write_json
 from jaxnas.runtime.kinds import supernet_config
 from jaxnas.runtime.outcome import RESULT
 from jaxnas.runtime.progress import Progress
-from jaxnas.runtime.run_data import load_dataset, with_own_data
+from jaxnas.runtime.run_data import DIGEST, load_dataset, with_own_data
 from jaxnas.runtime.run_folder import CONFIG
 from jaxnas.runtime.saved_instance import SavedInstance
 from jaxnas.spaces import SearchSpace
@@ -92,9 +92,13 @@ def train(
 
 
 def _check_free(folder: pathlib.Path) -> None:
-    for name, what in ((saved_child.CHILD, "child"), (CONFIG, "run"), (RESULT, "run")):
-        if (folder / name).exists():
-            raise RunError(f"{folder} already holds a {what}: give another folder.")
+    if (folder / saved_child.CHILD).exists():
+        raise RunError(f"{folder} already holds a child: give another folder.")
+    config = folder / CONFIG
+    # That of a training that was stopped is no run: only a search's holds the digest of its data.
+    searched = config.is_file() and f'"{DIGEST}"' in config.read_text()
+    if searched or (folder / RESULT).exists():
+        raise RunError(f"{folder} already holds a run: give another folder.")
 
 
 def _array(space: SearchSpace, architecture: dict[str, Any] | np.ndarray) -> np.ndarray:
