@@ -14,8 +14,8 @@ policy step at the paper's size beside the way of the authors' code, every modul
 and masks (`instanas_cases/contest.py` says of how many modules). Each network is measured in a
 process of its own. Contenders take turns; with one thread the clock is process time on one core.
 
-The settings (`instanas_cases/settings.py`) come from pilots on seed 100 and validation images; five
-seeds take 82 minutes of a core, or 45 of two by `--train`, and the timings a quarter of an hour.
+The settings (`instanas_cases/settings.py`) come from pilots on seeds 100 and 101; five seeds take
+129 minutes of a core (by `--train` on two at once), and the timings a quarter of an hour.
 
     python benchmarks/instanas.py --data cifar10.npz --work work/ --json \
         benchmarks/results/instanas.json --plot benchmarks/results/instanas.png
