@@ -4,6 +4,7 @@ import dataclasses
 
 from jaxnas.config import DataConfig
 from jaxnas.runtime.configs import load_config
+from jaxnas.supernets import mobilenet
 
 
 def tiny_instance_config(**changes):
@@ -18,3 +19,15 @@ def tiny_instance_config(**changes):
         "train": dataclasses.replace(config.train, batch_size=30),
     }
     return dataclasses.replace(config, **(given | changes))
+
+
+def two_blocks(image_shape, head):
+    """A meta-graph of two blocks with two modules each, whose blocks may all be skipped."""
+    return mobilenet(
+        image_shape=image_shape,
+        num_classes=2,
+        stages=((4, 2, 1),),
+        stem=4,
+        head=head,
+        modules=("inverted_residual_3x3_3", "basic_block"),
+    )

@@ -2,8 +2,7 @@
 
 It is measured grouped by architecture, which is how it would be served, and as one routed program
 for all architectures. All take images as they are stored and hold weights as constants. With one
-thread JAX runs programs on the thread that calls them. What is waited for are logits: to wait for
-three arrays in place of one takes as long as a small layer.
+thread JAX runs programs on the thread that calls them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 from measuring import interleave, ratio
 
 from instanas_cases import settings
-from jaxnas.runtime.end_to_end import fresh_module
+from jaxnas.runtime.end_to_end import contenders, fresh_module
 from jaxnas.runtime.instance_experiment import InstanceExperiment
 from jaxnas.runtime.module_program import ModuleProgram
 from jaxnas.runtime.saved_instance import SavedInstance
@@ -45,7 +44,7 @@ def _race(
     programs: tuple[Any, ...], images, batch: int, quick: bool, threads: int
 ) -> list[dict[str, Any]]:
     batches = [jnp.asarray(images[i : i + batch]) for i in range(0, len(images), batch)]
-    turns = {name: _turn(call, batches) for name, call in _calls(*programs, batch).items()}
+    turns = {name: _turn(call, batches) for name, call in contenders(*programs, batch).items()}
     for call in turns.values():
         call()
     times = interleave(turns, seconds=0.5 if quick else 10, least=5)
@@ -53,16 +52,6 @@ def _race(
     seconds = {name: getattr(each, clock) / len(images) for name, each in times.items()}
     base = seconds.pop("base")
     return [_row(way, ours, base, batch, threads) for way, ours in seconds.items()]
-
-
-def _calls(grouped, routed: ModuleProgram, base: ModuleProgram, batch: int) -> dict[str, Any]:
-    """Functions of a batch that return logits, each in its quickest form."""
-    one = [each.single if batch == 1 else each for each in (routed, base)]
-    return {
-        "grouped": lambda images: grouped(images).logits,
-        "routed": lambda images: one[0](images).logits,
-        "base": one[1],
-    }
 
 
 def _turn(call, batches):

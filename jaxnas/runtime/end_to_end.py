@@ -24,6 +24,8 @@ BATCHES = (1, 64)
 IMAGES = 64
 """How many images are gone through in a repeat: at batch 1 one after the other."""
 REPEATS = 5
+SECONDS = {"grouped": "seconds", "routed": "routed_seconds", "base": "baseline_seconds"}
+"""What a contender's time is called in results."""
 ARCHITECTURES = 8
 """The commonest architectures of these images are compiled; others share the routed program."""
 
@@ -51,24 +53,34 @@ def measure_end_to_end(
     base = ModuleProgram(fresh_module(experiment.baseline(1.0), experiment.dataset))
     found = {}
     for batch in BATCHES:
-        calls = _calls(predictor, routed, base, batch)
+        calls = contenders(predictor, routed, base, batch)
         times = time_in_turns(calls, images, batch, repeats)
-        medians = {name: statistics.median(values) for name, values in times.items()}
+        medians = {SECONDS[name]: statistics.median(times[name]) for name in SECONDS}
         reduction = 1 - medians["seconds"] / medians["baseline_seconds"]
         found[str(batch)] = {**medians, "reduction": reduction, "repeats": repeats}
     return found
 
 
-def _calls(
-    predictor: InstancePredictor, routed: ModuleProgram, base: ModuleProgram, batch: int
-) -> dict[str, Callable[[Any], Any]]:
-    """Functions of a batch, each in its quickest form; all return logits, which are waited for."""
+def contenders(
+    grouped: InstancePredictor, routed: ModuleProgram, base: ModuleProgram, batch: int
+) -> dict[str, Callable[[Any], jax.Array]]:
+    """Functions of a batch of images by name (`grouped`, `routed`, `base`), for a comparison.
+
+    Each is in its quickest form for batches of that size. All return logits: to wait for the three
+    arrays of a prediction takes as long as a small layer, and a baseline has one.
+
+    Args:
+      grouped: a network with its instance policy, grouped by architecture.
+      routed: the same as one program for all architectures.
+      base: a network of one architecture.
+      batch: the number of images in a batch.
+    """
     one = batch == 1
     run_routed, run_base = (each.single if one else each for each in (routed, base))
     return {
-        "seconds": lambda images: predictor(images).logits,
-        "routed_seconds": lambda images: run_routed(images).logits,
-        "baseline_seconds": run_base,
+        "grouped": lambda images: grouped(images).logits,
+        "routed": lambda images: run_routed(images).logits,
+        "base": run_base,
     }
 
 

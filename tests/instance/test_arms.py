@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from tiny_instance import two_blocks
 
 from jaxnas.engine import DeviceData, Split
 from jaxnas.instance.arms import best_static
@@ -15,7 +16,7 @@ from jaxnas.instance.evaluation import evaluate
 from jaxnas.objectives import LatencyTable, WindowSchedule
 from jaxnas.policies.controllers import large_kernels
 from jaxnas.policies.instance import InstancePolicy
-from jaxnas.supernets import Supernet, mobilenet
+from jaxnas.supernets import Supernet
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -24,14 +25,7 @@ SHAPE, COST, IMAGES = (4, 4, 1), 0.1, 12
 
 @pytest.fixture(scope="module")
 def engine(quick_compilation):
-    network = mobilenet(
-        image_shape=SHAPE,
-        num_classes=2,
-        stages=((4, 2, 1),),
-        stem=4,
-        head=8,
-        modules=("inverted_residual_3x3_3", "basic_block"),
-    )
+    network = two_blocks(SHAPE, head=8)
     table = LatencyTable(network.name, "seconds", dict.fromkeys(network.operations, COST))
     policy = InstancePolicy(network.space, SHAPE, large_kernels(4, (4,), 3))
     window = WindowSchedule(lower=-1.0, start=1.0, end=1.0)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from tiny_instance import two_blocks
 
 from jaxnas.instance.engine import InstanceEngine
 from jaxnas.objectives import LatencyTable, WindowSchedule, flops_table
@@ -24,14 +25,7 @@ SHAPE, BATCH = (4, 4, 1), 16
 
 @pytest.fixture(scope="module")
 def engine(quick_compilation):
-    network = mobilenet(
-        image_shape=SHAPE,
-        num_classes=2,
-        stages=((4, 2, 1),),
-        stem=4,
-        head=16,
-        modules=("inverted_residual_3x3_3", "basic_block"),
-    )
+    network = two_blocks(SHAPE, head=16)
     # A module costs 1: no module costs nothing, all of them 4.
     costs = dict.fromkeys(network.operations, 1.0)
     table = LatencyTable(network.name, "seconds", costs, controller=0.5)
