@@ -125,12 +125,12 @@ def caveats(run: Run) -> list[str]:
     drawn = any("random_reward_mean" in record for record in run.phase("policy"))
     if drawn and run.from_scratch:
         notes.append(
-            "The random arm of the reward curve are uniformly drawn children, trained from scratch "
+            "The random arm of the reward curve has uniformly drawn children, trained from scratch "
             "as long as the searcher's. The distance to it is what the searcher has learned."
         )
     elif drawn:
         notes.append(
-            "The random arm of the reward curve are uniformly drawn children under the same shared "
+            "The random arm of the reward curve has uniformly drawn children under the same shared "
             "weights and on the same minibatch. It rises as the weights learn; the distance to "
             "it is what the policy has learned."
         )
