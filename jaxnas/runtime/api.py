@@ -129,7 +129,7 @@ def search(
         these ones with a fresh embedding for each (`TasksConfig` only).
       quiet: whether to show no progress.
       tensorboard: whether to write TensorBoard events too (extra `tensorboard`).
-      command: what the report names as the command.
+      command: what the report names as the command; a resumed run keeps that of its start.
 
     Returns:
       The result; `result.module(images)` gives logits.
@@ -150,7 +150,7 @@ def search(
     experiment = _experiment(chosen, dataset, is_new=resume is None)
     with _open(experiment, run_dir, resume) as folder:
         try:
-            line = command or _call(chosen, overrides)
+            line = folder.started_by(command or _call(chosen, overrides))
             with memory_errors(batch_sizes(chosen)):
                 _run(experiment, folder, quiet, tensorboard, line)
         except KeyboardInterrupt as error:

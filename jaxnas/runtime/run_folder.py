@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxnas.runtime.errors import RunError, disk_errors
-from jaxnas.runtime.files import write_bytes, write_json
+from jaxnas.runtime.files import write_bytes, write_json, write_text
 from jaxnas.runtime.json_values import to_json
 from jaxnas.runtime.lock import FolderLock
 
-CONFIG = "config.json"
+CONFIG, COMMAND = "config.json", "command.txt"
 
 
 class RunFolder:
@@ -92,6 +92,13 @@ class RunFolder:
     def checkpoints(self) -> pathlib.Path:
         """The folder for `Checkpoints`."""
         return self.path / "checkpoints"
+
+    def started_by(self, command: str) -> str:
+        """The command that started the run: at the first call `command`, which is kept."""
+        path = self.path / COMMAND
+        if not path.is_file():
+            write_text(path, command + "\n")
+        return path.read_text().rstrip("\n")
 
     def close(self) -> None:
         """Lets other processes open the folder."""

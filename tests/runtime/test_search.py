@@ -95,6 +95,7 @@ def test_it_shows_itself(tiny_run):
 def test_resuming_a_finished_run_returns_the_same(tiny_run, copy, capsys):
     again = jaxnas.search(resume=copy, quiet=True)
     assert capsys.readouterr() == ("", "")
+    assert again.values["command"] == "jaxnas.search('tiny', seed=0)"
     same = ("state_digest", "test_accuracy", "architecture", "random_test_accuracies", "children")
     for name in same:
         assert again.values[name] == tiny_run.values[name], name

@@ -15,6 +15,8 @@ from jaxnas.runtime.report.drawing import draw_panels
 from jaxnas.runtime.report.instances import draw_images, draw_latencies, draw_map, draw_tradeoff
 from jaxnas.runtime.report.policy_map import draw_policy
 from jaxnas.runtime.report.reading import Run
+from jaxnas.runtime.report.tasks_comparison import draw_tasks
+from jaxnas.runtime.report.tasks_findings import is_tasks
 
 
 def draw_figures(run: Run) -> tuple[dict[str, Figure], list[str]]:
@@ -28,7 +30,7 @@ def draw_figures(run: Run) -> tuple[dict[str, Figure], list[str]]:
     """
     drawers: dict[str, Callable[[Run], Figure | None]] = {
         "architecture": draw_architecture,
-        "accuracy": draw_accuracy,
+        "accuracy": draw_tasks if is_tasks(run) else draw_accuracy,
         "tradeoff": draw_tradeoff,
         "latencies": draw_latencies,
         "map": draw_map,

@@ -11,6 +11,7 @@ from jaxnas.runtime.report import findings, tables
 from jaxnas.runtime.report.inline_svg import inline_svg
 from jaxnas.runtime.report.page_style import CSS
 from jaxnas.runtime.report.reading import Run
+from jaxnas.runtime.report.tasks_findings import is_tasks
 
 PICTURES = {
     "architecture": ("Architecture", "The final architecture."),
@@ -50,6 +51,11 @@ PICTURES = {
     "training": ("Training of the children", "One line for each child trained from scratch."),
 }
 
+OF_TASKS = (
+    "Each mark is one child trained from scratch, chosen by validation accuracy: the final child "
+    "of a task, and the best of as many random ones."
+)
+"""What the picture `accuracy` shows of a search of several tasks."""
 
 EVALUATED = {
     True: "trained from scratch as long as they are",
@@ -108,6 +114,8 @@ def _paragraph(text: str) -> str:
 
 def _picture(run: Run, name: str, figure: Figure) -> str:
     title, caption = PICTURES[name]
+    if name == "accuracy" and is_tasks(run):
+        caption = OF_TASKS
     if name == "curves" and any("random_reward_mean" in record for record in run.metrics):
         evaluated = EVALUATED[run.from_scratch]
         caption += f" The random children are evaluated just as the policy's are: {evaluated}."

@@ -51,6 +51,20 @@ def test_trained_networks_are_named_by_kind_and_baselines_by_themselves(tmp_path
     assert (len(colours), len(set(colours))) == (5, 4)
 
 
+def test_each_task_has_a_row_of_its_own(tmp_path):
+    tasks = {
+        "sst": {"test_accuracy": 0.8, "random_test_accuracy": 0.7},
+        "trec": {"test_accuracy": 0.5, "random_test_accuracy": None},
+        "empty": {},
+    }
+    made.write_json(tmp_path / "result.json", {"tasks": tasks})
+    [axes] = draw_figures(read_run(tmp_path))[0]["accuracy"].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["sst", "trec"]
+    found = {line.get_label(): line.get_xdata() for line in axes.get_lines()}
+    np.testing.assert_array_equal(found["searched"], [0.8, 0.5])
+    np.testing.assert_array_equal(found["random"], [0.7, np.nan])
+
+
 def test_an_empty_folder_has_no_pictures(tmp_path):
     run = read_run(tmp_path)
     assert draw_figures(run) == ({}, [])
