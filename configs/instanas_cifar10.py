@@ -6,11 +6,11 @@ jaxnas search instanas_cifar10 --set data=npz:cifar10.npz
 from jaxnas.config import Augmentation, DataConfig, OptimizerConfig, TrainConfig
 from jaxnas.instance.config import (
     ControllerConfig,
+    FinetuneConfig,
     InstanceConfig,
     InstanceSearchConfig,
     LatencyConfig,
     PretrainConfig,
-    StageConfig,
 )
 from jaxnas.network_configs import MobileNetConfig
 
@@ -53,7 +53,7 @@ def config(variant: str = "") -> InstanceConfig:
             points=1 if smoke else 5,
             recalibration_batches=2 if smoke else 32,
         ),
-        finetune=StageConfig(
+        finetune=FinetuneConfig(
             epochs=1 if smoke else 300,
             batch_size=16 if smoke else 256,
             optimizer=OptimizerConfig(1e-3, 1e-6, 0.9, 4e-5, 5.0),

@@ -6,11 +6,11 @@ jaxnas search instanas_digits
 from jaxnas.config import Augmentation, OptimizerConfig, TrainConfig
 from jaxnas.instance.config import (
     ControllerConfig,
+    FinetuneConfig,
     InstanceConfig,
     InstanceSearchConfig,
     LatencyConfig,
     PretrainConfig,
-    StageConfig,
 )
 from jaxnas.network_configs import MobileNetConfig
 
@@ -66,7 +66,7 @@ def config(variant: str = "") -> InstanceConfig:
             points=1 if smoke else 3,
             recalibration_batches=2 if smoke else 8,
         ),
-        finetune=StageConfig(
+        finetune=FinetuneConfig(
             epochs=1 if smoke else 10,
             batch_size=50,
             optimizer=OptimizerConfig(learning_rate=0.05, final_learning_rate=0.0005),

@@ -155,6 +155,14 @@ def test_show_leaves_other_folders_alone(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("more", "shown"), [(["x"], "'x'"), (["--run", "r"], "--run"), (["--out", "a.png"], "--out")]
+)
+def test_show_a_run_refuses_what_it_would_ignore(tmp_path, more, shown, capsys):
+    assert main(["show", str(tmp_path), *more]) == 2
+    assert f"leave {shown} out for a run folder" in capsys.readouterr().err
+
+
 def test_show_a_space(tmp_path, capsys):
     picture = tmp_path / "space.png"
     assert main(["show", "space", "enas_macro_cifar10", "--out", str(picture)]) == 0

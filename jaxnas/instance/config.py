@@ -124,7 +124,7 @@ class StageConfig:
     augmentation: Augmentation = Augmentation()
 
     # Not a field: the section of `InstanceConfig`, for messages.
-    section: ClassVar[str] = "finetune"
+    section: ClassVar[str] = "stage"
 
     def __post_init__(self):
         whole(self.section, self, 1, "epochs", "batch_size")
@@ -147,6 +147,26 @@ class PretrainConfig(StageConfig):
     def __post_init__(self):
         super().__post_init__()
         real(self.section, self, 0, 1, "whole", "keep")
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuneConfig(StageConfig):
+    """Fine-tuning under the greedy policy.
+
+    Attributes:
+      permuted: the share of the stage, from its start, in which images train under each other's
+        architectures too: an image's is another image's with a probability that sinks linearly
+        from 1 to 0 (ours; the authors' code has 0). What only few images choose then learns from
+        more of them.
+    """
+
+    permuted: float = 0.0
+
+    section: ClassVar[str] = "finetune"
+
+    def __post_init__(self):
+        super().__post_init__()
+        real(self.section, self, 0, 1, "permuted")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,7 +234,7 @@ class InstanceConfig:
     latency: LatencyConfig = LatencyConfig()
     pretrain: PretrainConfig = PretrainConfig()
     search: InstanceSearchConfig = InstanceSearchConfig()
-    finetune: StageConfig = StageConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
     widths: tuple[float, ...] = (1.0,)
     train: TrainConfig = TrainConfig()
     static_candidates: int = 200

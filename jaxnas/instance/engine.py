@@ -147,11 +147,18 @@ class InstanceEngine:
         return self._train(state._replace(key=key), images, labels, permuted)
 
     def finetune_step(
-        self, state: InstanceState, images: jax.Array, labels: jax.Array
+        self, state: InstanceState, images: jax.Array, labels: jax.Array, permuted: float = 0.0
     ) -> tuple[InstanceState, Metrics]:
-        """Trains the weights under the greedy policy."""
-        greedy = draw(self.policy, state.policy, images, state.key, 1, self.shaping).greedy
-        return self._train(state, images, labels, greedy)
+        """Trains the weights under the greedy policy.
+
+        With probability `permuted` an image is trained under the architecture that another image
+        of the batch chose.
+        """
+        key, own = jax.random.split(state.key)
+        greedy = draw(self.policy, state.policy, images, own, 1, self.shaping).greedy
+        return self._train(
+            state._replace(key=key), images, labels, _permute_some(greedy, own, permuted)
+        )
 
     def fixed_step(
         self, state: InstanceState, images: jax.Array, labels: jax.Array, architectures: Any
@@ -243,6 +250,15 @@ class InstanceEngine:
 
 def _loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
     return cross_entropy(logits, labels), (logits.argmax(-1) == labels).mean()
+
+
+@jax.jit
+def _permute_some(architectures: jax.Array, key: jax.Array, share: jax.Array) -> jax.Array:
+    """Architectures `[B, T]`, each with probability `share` another row's."""
+    order, which = jax.random.split(key)
+    permuted = jax.random.permutation(order, architectures)
+    moved = jax.random.bernoulli(which, share, (len(architectures), 1))
+    return jnp.where(moved, permuted, architectures)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -72,6 +72,12 @@ class InstanceSchedule:
         """Steps of all stages."""
         return sum(self.stage_steps.values())
 
+    def permuted(self, number: int) -> float:
+        """The share of images under another image's architecture in a step of fine-tuning."""
+        config = self.config.finetune
+        sinking = config.permuted * config.epochs * self.weight_steps(config)
+        return max(0.0, 1 - number / sinking) if sinking else 0.0
+
     @functools.cached_property
     def point_epochs(self) -> tuple[int, ...]:
         """The epochs of the search after which points are taken."""

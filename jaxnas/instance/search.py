@@ -224,7 +224,9 @@ class InstanceSearch:
     def _finetune(self, state: InstanceSearchState, data: DeviceData, place: Place):
         # Points see the same images, so that they differ in their policies only.
         images, labels = self._train_batch(state, data, place, self.config.finetune, 2)
-        return self.engines["finetune"].finetune_step(state.current, images, labels)
+        engine, permuted = self.engines["finetune"], self.schedule.permuted(place.number)
+        current, metrics = engine.finetune_step(state.current, images, labels, permuted)
+        return current, metrics | {"permuted": permuted}
 
     def _train_batch(self, state, data: DeviceData, place: Place, stage: StageConfig, stream: int):
         key = jax.random.fold_in(state.key, stream)

@@ -24,7 +24,7 @@ from jaxnas.runtime import (
 )
 from jaxnas.runtime.configs import DEFAULT_CONFIG, config_of_run, load_config
 from jaxnas.runtime.cpu_threads import one_core_per_program
-from jaxnas.runtime.errors import RunError, memory_errors
+from jaxnas.runtime.errors import ConfigError, RunError, memory_errors
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.kinds import supernet_config
 from jaxnas.runtime.overrides import batch_sizes, override
@@ -169,15 +169,24 @@ def show(options: argparse.Namespace) -> None:
     if options.what == "space":
         _show_space(options.name, options.run, options.out)
     elif pathlib.Path(options.what).is_dir():
+        _leave_out(options, "name", "run", "out", kind="a run folder, whose pictures lie in it")
         read_config(options.what)  # Nothing is written into a folder that holds no run.
         write_report(options.what)
         print_summary(options.what, _OUT)
     else:
+        _leave_out(options, "name", "run", kind="an architecture")
         encoded = read_architecture(options.what)
         for decision, action in encoded["walk"]:
             _OUT.print(f"{decision}: {action}", highlight=False)
         if options.out:
             _draw(draw_panels(drawing_of_walk(encoded["walk"])), options.out)
+
+
+def _leave_out(options: argparse.Namespace, *names: str, kind: str) -> None:
+    for name in names:
+        if getattr(options, name) is not None:
+            shown = repr(options.name) if name == "name" else f"--{name}"
+            raise ConfigError(f"show {options.what}: leave {shown} out for {kind}.")
 
 
 def _show_space(name: str | None, run: str | None, out: str | None) -> None:

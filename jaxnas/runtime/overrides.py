@@ -21,11 +21,12 @@ SHORT_OF_POPULATIONS = {"epochs": "training.epochs"}
 
 
 def override(config: Given, assignments: Iterable[str]) -> Given:
-    """Applies `KEY=VALUE` assignments to a configuration.
+    """Applies `KEY=VALUE` assignments to a configuration, in any order.
 
     Args:
       config: the configuration.
-      assignments: such as `search.epochs=3`, `data=npz:FILE` or `train.optimizer.clip=0`.
+      assignments: such as `search.epochs=3`, `data=npz:FILE` or `train.optimizer.clip=0`; the
+        last one of a key counts.
 
     Raises:
       ConfigError: no `=`, an unknown key (the message names the nearest), or a value of the wrong
@@ -35,17 +36,35 @@ def override(config: Given, assignments: Iterable[str]) -> Given:
       >>> override(load_config("enas_digits"), ["search.epochs=3"]).search.epochs  # doctest: +SKIP
       3
     """
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment}: write KEY=VALUE.")
-        path = SHORT.get(key, key)
-        if path not in _keys(config):
-            path = SHORT_OF_POPULATIONS.get(key, path)
-        if path not in [*_keys(config), *_sections(config)]:
-            raise ConfigError(f"--set {key}: there is no key {key!r}{_nearest(key, config)}.")
-        config = _replace(config, path.split("."), text, key)
+    waiting = dict(map(_split, assignments))
+    while waiting:
+        failed: dict[str, ConfigError] = {}
+        for key, text in waiting.items():
+            try:
+                config = _assign(config, key, text)
+            except ConfigError as error:
+                failed[key] = error
+        # A value may be in range only with another one that is set after it.
+        if len(failed) == len(waiting):
+            raise next(iter(failed.values()))
+        waiting = {key: waiting[key] for key in failed}
     return config
+
+
+def _split(assignment: str) -> tuple[str, str]:
+    key, equals, text = assignment.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {assignment}: write KEY=VALUE.")
+    return key, text
+
+
+def _assign(config: Given, key: str, text: str) -> Given:
+    path = SHORT.get(key, key)
+    if path not in _keys(config):
+        path = SHORT_OF_POPULATIONS.get(key, path)
+    if path not in [*_keys(config), *_sections(config)]:
+        raise ConfigError(f"--set {key}: there is no key {key!r}{_nearest(key, config)}.")
+    return _replace(config, path.split("."), text, key)
 
 
 def batch_sizes(config: Given) -> list[str]:

@@ -5,6 +5,8 @@ import dataclasses
 import jax.numpy as jnp
 import pytest
 
+from jaxnas.config import TrainConfig
+
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
 
 
@@ -115,3 +117,10 @@ def test_what_is_finished_is_not_computed_again(tmp_path):
             work = Work(tmp_path, changed, digest)
             assert work.get("width-1", seed, compute) == {"accuracy": 0.5}
     assert len(calls) == 4
+    # The baselines are trained without the settings of the search, which is not.
+    changed = dataclasses.replace(config, latency=dataclasses.replace(config.latency, end=0.8))
+    Work(tmp_path, changed, "a").get("width-1", 0, compute)
+    assert len(calls) == 4
+    Work(tmp_path, changed, "a").get("instanas", 0, compute)
+    Work(tmp_path, dataclasses.replace(config, train=TrainConfig()), "a").get("width-1", 0, compute)
+    assert len(calls) == 6

@@ -1,6 +1,7 @@
 """The three stages of InstaNAS on a problem whose best policies are known."""
 
 import dataclasses
+import types
 
 import jax
 import jax.export
@@ -103,6 +104,25 @@ def test_weights_see_the_sampled_policies_in_another_order(engine, data, trained
     drawn = engine.policy.sample(state.policy, data[0], draw, engine.shaping).architectures
     assert sorted(map(tuple, seen[0].tolist())) == sorted(map(tuple, drawn.tolist()))
     assert not np.array_equal(seen[0], drawn)
+
+
+def test_fine_tuning_permutes_as_many_architectures_as_it_is_told(
+    engine, data, trained, monkeypatch
+):
+    state, images = trained[0], jnp.concatenate([data[0]] * 8)
+    greedy = np.random.default_rng(0).integers(0, 2, (len(images), 4)).astype(np.int32)
+    seen = []
+    monkeypatch.setattr(
+        InstanceEngine, "_train", lambda self, state, x, y, a: (seen.append(a), (state, {}))[1]
+    )
+    module = "jaxnas.instance.engine.draw"
+    monkeypatch.setattr(module, lambda *_: types.SimpleNamespace(greedy=jnp.asarray(greedy)))
+    for share in (0.0, 0.25, 1.0):
+        state, _ = engine.finetune_step(state, images, data[1], share)
+    np.testing.assert_array_equal(seen[0], greedy)
+    assert sorted(map(tuple, seen[2].tolist())) == sorted(map(tuple, greedy.tolist()))
+    quarter, all_moved = ((np.asarray(a) != greedy).any(1).mean() for a in seen[1:])
+    assert 0.12 < quarter / all_moved < 0.4
 
 
 def test_prediction_is_one_program_and_independent_of_the_batch(engine, data, trained):

@@ -54,6 +54,18 @@ def test_points_are_spread_over_the_search_and_its_end_is_one():
         assert search.schedule.point_epochs == expected
 
 
+@pytest.mark.parametrize(
+    ("permuted", "expected"),
+    [(0.0, [0, 0, 0, 0, 0]), (0.5, [1, 0.5, 0, 0, 0]), (1.0, [1, 0.75, 0.5, 0.25, 0])],
+)
+def test_fewer_and_fewer_images_train_under_architectures_of_others(permuted, expected):
+    config = tiny_instance_config()
+    # Two batches of 30 in 70 images: four steps.
+    stage = dataclasses.replace(config.finetune, epochs=2, permuted=permuted)
+    schedule = make(dataclasses.replace(config, finetune=stage)).schedule
+    assert [schedule.permuted(number) for number in range(5)] == expected
+
+
 def test_batches_that_do_not_fit_are_named():
     with pytest.raises(DataError, match=r"pretrain\.batch_size is 30, but the train split has 20"):
         make(tiny_instance_config(), train=20)

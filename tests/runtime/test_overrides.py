@@ -6,6 +6,7 @@ import pytest
 from tiny_search import tiny_config
 
 from jaxnas.config import ChainConfig
+from jaxnas.instance.config import InstanceConfig
 from jaxnas.runtime.configs import load_config
 from jaxnas.runtime.errors import ConfigError
 from jaxnas.runtime.overrides import from_values, network_config, override
@@ -40,6 +41,16 @@ def test_only_what_is_named_changes_and_the_last_wins():
     changed = override(tiny_config(), ["train.epochs=5", "train.epochs=6"])
     train = dataclasses.replace(tiny_config().train, epochs=6)
     assert changed == dataclasses.replace(tiny_config(), train=train)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_values_that_need_each_other_are_set_in_any_order(turn):
+    assignments = ["controller.baseline=others", "controller.samples=2"][::turn]
+    published = InstanceConfig("published")
+    controller = override(published, assignments).controller
+    assert (controller.baseline, controller.samples) == ("others", 2)
+    with pytest.raises(ConfigError, match=r"controller\.samples is 1"):
+        override(published, ["controller.baseline=others", "seed=3"])
 
 
 def test_several_numbers_stand_between_commas():
