@@ -70,6 +70,13 @@ class Tasks:
         """The rows of a split of the smallest task."""
         return min(of.sizes[split] for of in self.sets.values())
 
+    def take(self, **sizes: int | None) -> Tasks:
+        """Limits splits of each task to at most so many rows; `None` leaves a split as it is."""
+        given = {split: size for split, size in sizes.items() if size is not None}
+        return dataclasses.replace(
+            self, sets={name: of.take(**given) for name, of in self.sets.items()}
+        )
+
     def arrays(self) -> Iterable[np.ndarray]:
         """All that the tasks consist of, for a digest."""
         for name, of in self.sets.items():

@@ -10,9 +10,10 @@ from typing import Any
 import jax
 
 from jaxnas.config import Config
-from jaxnas.runtime.errors import ConfigError
+from jaxnas.runtime.errors import ConfigError, memory_errors
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.machine import cores, peak_memory_mb, processor
+from jaxnas.runtime.overrides import batch_sizes
 from jaxnas.runtime.run_data import load_dataset
 
 
@@ -28,9 +29,15 @@ def bench(config: Config, *, repeats: int = 5) -> dict[str, Any]:
 
     Raises:
       ConfigError: fewer than one repeat.
+      RunError: a device with too little memory.
     """
     if repeats < 1:
         raise ConfigError(f"--repeats is {repeats}: give at least 1.")
+    with memory_errors(batch_sizes(config), resumable=False):
+        return _measure(config, repeats)
+
+
+def _measure(config: Config, repeats: int) -> dict[str, Any]:
     experiment = Experiment(config, load_dataset(config))
     engine, data = experiment.engine, experiment.data
     state = engine.init(experiment.key("search"))

@@ -27,7 +27,7 @@ from jaxnas.runtime.cpu_threads import one_core_per_program
 from jaxnas.runtime.errors import ConfigError, RunError, memory_errors
 from jaxnas.runtime.files import write_bytes, write_json
 from jaxnas.runtime.kinds import supernet_config
-from jaxnas.runtime.overrides import batch_sizes, override
+from jaxnas.runtime.overrides import override
 from jaxnas.runtime.report import (
     draw_panels,
     draw_space,
@@ -82,8 +82,7 @@ def _config(options: argparse.Namespace) -> Config:
 def train(options: argparse.Namespace) -> None:
     """`jaxnas train`."""
     encoded, config = read_architecture(options.architecture), _config(options)
-    with memory_errors(["train.batch_size"], resumable=False):
-        result = train_child(config, encoded, folder=options.out, quiet=options.quiet)
+    result = train_child(config, encoded, folder=options.out, quiet=options.quiet)
     _print({name: value for name, value in result.items() if name != "config"})
 
 
@@ -209,9 +208,7 @@ def bench(options: argparse.Namespace) -> None:
     if options.own_process:
         one_core_per_program()
     compilation_cache.enable()
-    config = _config(options)
-    with memory_errors(batch_sizes(config), resumable=False):
-        figures = measure(config, repeats=options.repeats)
+    figures = measure(_config(options), repeats=options.repeats)
     _print(figures)
     if options.json:
         write_json(options.json, figures)

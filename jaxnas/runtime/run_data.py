@@ -78,12 +78,12 @@ def load_config_tasks(config: TasksConfig, data: Any = None) -> Tasks:
     Raises:
       DataError: data that cannot be read or used.
     """
-    if data is not None:
-        return tasks_of(data)
-    if config.data.source == ARRAYS:
-        raise DataError("the run is on data of its caller: pass the same as data=...")
     # Training rows are limited in the search alone.
     limits = {"validation": config.data.validation, "test": config.data.test}
+    if data is not None:
+        return tasks_of(data).take(**limits)
+    if config.data.source == ARRAYS:
+        raise DataError("the run is on data of its caller: pass the same as data=...")
     names, empty = config.data.tasks, config.data.drop_empty
     return load_tasks(config.data.source, names, drop_empty=empty, **limits)
 

@@ -15,7 +15,7 @@ from jaxnas.data import DataError, Dataset
 from jaxnas.engine import Split
 from jaxnas.objectives.variety import count_unique
 from jaxnas.runtime import compilation_cache, saved, saved_child
-from jaxnas.runtime.errors import RunError, disk_errors
+from jaxnas.runtime.errors import RunError, disk_errors, memory_errors
 from jaxnas.runtime.experiment import Experiment
 from jaxnas.runtime.files import write_json
 from jaxnas.runtime.kinds import supernet_config
@@ -29,6 +29,7 @@ from jaxnas.supernets import child_network, children_network, count_flops, inher
 from jaxnas.training import Trainer
 
 
+@memory_errors(["train.batch_size"], resumable=False)
 def train(
     config: Config,
     architecture: dict[str, Any] | np.ndarray,
@@ -52,7 +53,8 @@ def train(
 
     Raises:
       SpaceError: an architecture of another space.
-      RunError: a folder that holds a child or a run, or that cannot be written.
+      RunError: a folder that holds a child or a run, or that cannot be written; or a device with
+        too little memory.
     """
     compilation_cache.enable()
     folder = pathlib.Path(folder)
@@ -132,6 +134,7 @@ def _is_encoded(value: Any) -> bool:
     )
 
 
+@memory_errors([], resumable=False)
 def evaluate_saved(
     folder: str | pathlib.Path, dataset: Dataset, batch_size: int = 256
 ) -> dict[str, Any]:
@@ -147,7 +150,7 @@ def evaluate_saved(
       every image has its own architecture.
 
     Raises:
-      RunError: no child there.
+      RunError: no child there, or a device with too little memory.
       DataError: images of another shape than the child's, or labels that it does not know.
     """
     child = saved.find(folder)

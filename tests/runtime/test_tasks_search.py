@@ -272,14 +272,3 @@ def test_a_task_without_any_reward_ends_the_run_with_its_name(whole, config):
     state = experiment.search_of().init(experiment.key("search"))
     with pytest.raises(RunError, match="task 'two' has no reward"):
         tasks_final.finalists(experiment, state)
-
-
-def test_tasks_of_digits():
-    tasks = jaxnas.data.load_tasks("digits", ["digit", "loops"], train=20, validation=10, test=5)
-    assert tasks.sizes == {"train": 40, "validation": 20, "test": 10}
-    digits = tasks.sets["digit"].train_labels
-    loops = np.array([1, 0, 0, 0, 0, 0, 1, 0, 2, 1])[digits]
-    np.testing.assert_array_equal(tasks.sets["loops"].train_labels, loops)
-    assert tasks.num_classes == 10
-    with pytest.raises(DataError, match="task 'odd' is unknown: digits have digit"):
-        jaxnas.data.load_tasks("digits", ["odd"])
