@@ -68,7 +68,10 @@ file that are in no split, in brackets what permuted architectures lose; MobileN
 - 1 nat, 0.56, which gave 0.42 and 0.44: ever fewer in 0.6 of the stage 0.604 (0.013) and 0.599
   (0.006), in the whole stage 0.603 (0.001) and 0.613 (0.005).
 
-Taken: ever fewer in the whole stage, 0.6 nat, and 0.55.
+With ever fewer in the whole stage, 0.6 nat, and 0.55, seeds 0 and 1 were trained: 0.607 at 0.45,
+permuted 0.603, MobileNetV2 0.612; and 0.630 with one architecture for all images, MobileNetV2
+0.632. So that this comes seldom: 1 nat, 0.56, and ever fewer in 0.8 of the stage, from here on for
+all five seeds.
 """
 
 from __future__ import annotations
@@ -120,10 +123,10 @@ def cifar() -> InstanceConfig:
             samples=2,
             baseline="others",
             information=1.0,
-            enough=0.6,
+            enough=1.0,
             start="classifier",
         ),
-        latency=LatencyConfig("FLOPs", start=0.7, end=0.55),
+        latency=LatencyConfig("FLOPs", start=0.7, end=0.56),
         pretrain=PretrainConfig(
             PRETRAIN, BATCH, OptimizerConfig(0.05, 0.03), crop, whole=0.5, keep=0.7
         ),
@@ -137,7 +140,7 @@ def cifar() -> InstanceConfig:
             points=1,
             recalibration_batches=12,
         ),
-        finetune=FinetuneConfig(FINETUNE, BATCH, OptimizerConfig(0.05, 0.0005), crop, permuted=1.0),
+        finetune=FinetuneConfig(FINETUNE, BATCH, OptimizerConfig(0.05, 0.0005), crop, permuted=0.8),
         widths=WIDTHS,
         train=TrainConfig(PRETRAIN + SEARCH + FINETUNE, BATCH, OptimizerConfig(0.05, 0.0005), crop),
     )
