@@ -98,7 +98,7 @@ class RunFolder:
         path = self.path / COMMAND
         if not path.is_file():
             write_text(path, command + "\n")
-        return path.read_text().rstrip("\n")
+        return path.read_text("utf-8").rstrip("\n")
 
     def close(self) -> None:
         """Lets other processes open the folder."""
