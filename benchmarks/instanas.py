@@ -15,7 +15,7 @@ and masks (`instanas_cases/contest.py` says of how many modules). Each network i
 process of its own. Contenders take turns; with one thread the clock is process time on one core.
 
 The settings (`instanas_cases/settings.py`) come from pilots on seeds 100 and 101; five seeds take
-129 minutes of a core (by `--train` on two at once), and the timings a quarter of an hour.
+about two hours of a core (by `--train` on two at once), and the timings a quarter of an hour.
 
     python benchmarks/instanas.py --data cifar10.npz --work work/ --json \
         benchmarks/results/instanas.json --plot benchmarks/results/instanas.png
