@@ -55,7 +55,7 @@ So with less information that pays, accuracy grows and what choosing gives shrin
 the longer training, 0.6 nat, and a window's end at 0.57. Of the five seeds with that, the best
 static architecture had MobileNetV2's accuracy (0.004 [-0.011, 0.019] above it) at 0.42 of its
 FLOPs, and InstaNAS 0.012 less at 0.47: modules that a part of the images choose learn from that
-part alone. So, after these seeds, images were let train under each other's architectures in
+part alone. So, after these seeds, images trained under each other's architectures too in
 fine-tuning (`finetune.permuted`). Accuracy of seeds 100 and 101 on the 6,000 images of the training
 file that are in no split, in brackets what permuted architectures lose; MobileNetV2 has 0.611 and
 0.608:

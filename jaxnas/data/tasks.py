@@ -103,15 +103,14 @@ def load_tasks(
       10
     """
     kind, _, folder = source.partition(":")
-    given = {split: size for split, size in sizes.items() if size is not None}
     if source == "digits":
-        digits = load_digits().take(**given)
-        return Tasks("digits", {name: digit_task(digits, name) for name in names})
+        digits = load_digits()
+        return Tasks("digits", {name: digit_task(digits, name) for name in names}).take(**sizes)
     if kind == "text" and folder:
         sets: dict[str, Dataset | LabelledTexts] = {}
         for name in names:
-            sets[name] = load_task(folder, name, drop_empty=drop_empty).take(**given)
-        return Tasks(pathlib.Path(folder).name, sets)
+            sets[name] = load_task(folder, name, drop_empty=drop_empty)
+        return Tasks(pathlib.Path(folder).name, sets).take(**sizes)
     if source == "text":
         raise DataError("the texts are not part of jaxnas: say where they lie, data=text:FOLDER.")
     raise DataError(f"data source {source!r} holds no tasks: use digits or text:FOLDER.")
