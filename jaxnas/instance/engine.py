@@ -22,7 +22,7 @@ import numpy as np
 import optax
 
 from jaxnas.instance.config import check_update
-from jaxnas.instance.policy_update import draw, earn, leave_one_out, update
+from jaxnas.instance.policy_update import ask, draw, earn, leave_one_out, update
 from jaxnas.instance.prediction import Prediction, predict
 from jaxnas.objectives import LatencyTable, WindowSchedule, cross_entropy
 from jaxnas.optimizers import apply_gradient
@@ -212,17 +212,17 @@ class InstanceEngine:
           last and `greedy_reward` are of the greedy policy where that is the baseline.
         """
         key, own = jax.random.split(state.key)
-        drawn = draw(self.policy, state.policy, images, own, self.samples, self.shaping)
-        asked = drawn.samples
+        options = self.samples, self.shaping
+        drawn, asked = ask(self.policy, state.policy, images, own, *options)
+        tried = drawn.samples
         if self.baseline == "greedy":
-            asked = jnp.concatenate([asked, drawn.greedy[None]])
-        earned = earn(self, state, images, labels, asked, progress)
+            tried = jnp.concatenate([tried, drawn.greedy[None]])
+        earned = earn(self, state, images, labels, tried, progress)
         sampled = earned.reward[: self.samples]
         policy, optimizer = update(
-            self.policy,
             self.policy_optimizer,
             (state.policy, state.policy_optimizer),
-            images,
+            asked,
             drawn.samples,
             sampled - earned.reward[-1] if self.baseline == "greedy" else leave_one_out(sampled),
             (self.entropy, self.information, self.enough, self.shaping),

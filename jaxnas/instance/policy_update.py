@@ -9,6 +9,7 @@ clustering by regularized information maximization" (NeurIPS), section 2, for th
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ from jaxnas.objectives.latency import instance_reward, latency_reward
 from jaxnas.optimizers import apply_gradient
 from jaxnas.policies import bits
 from jaxnas.supernets import make_routing
-from jaxnas.supernets.executors import routed
+from jaxnas.supernets.executors.routed_sharing import forward
 
 if TYPE_CHECKING:
     from jaxnas.instance.engine import InstanceEngine, InstanceState
@@ -41,6 +42,18 @@ class Drawn(NamedTuple):
     greedy: jax.Array
     entropy: jax.Array
     information: jax.Array
+
+
+class Asked(NamedTuple):
+    """What a policy said of the `B` images of an update.
+
+    Attributes:
+      logits: `[B, T]`.
+      pullback: the gradient of the policy's parameters, from the cotangent of the logits.
+    """
+
+    logits: jax.Array
+    pullback: Callable[[jax.Array], tuple[Any]]
 
 
 class Earned(NamedTuple):
@@ -85,7 +98,17 @@ def leave_one_out(rewards: jax.Array) -> jax.Array:
 @functools.partial(jax.jit, static_argnums=(0, 4, 5))
 def draw(policy, params: Any, images: jax.Array, key: jax.Array, count: int, shaping: float):
     """Draws `count` architectures for each image, and takes the greedy ones."""
-    logits = policy.logits(params, images)
+    return _draw(policy.logits(params, images), key, count, shaping)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4, 5))
+def ask(policy, params: Any, images: jax.Array, key: jax.Array, count: int, shaping: float):
+    """What `draw` gives, and what `update` needs: the policy runs once for both."""
+    logits, pullback = jax.vjp(lambda given: policy.logits(given, images), params)
+    return _draw(logits, key, count, shaping), Asked(logits, pullback)
+
+
+def _draw(logits: jax.Array, key: jax.Array, count: int, shaping: float) -> Drawn:
     # The first is drawn by the key itself, as where one is all that is drawn.
     keys = [key, *(jax.random.fold_in(key, i) for i in range(1, count))]
     samples = jnp.stack([bits.sample(k, logits, shaping) for k in keys])
@@ -103,25 +126,32 @@ def earn(
 ) -> Earned:
     """What architectures `[K, B, T]` of images `[B, H, W, C]` earn at a time of the search."""
     count, size, length = architectures.shape
-    routing = make_routing(engine.supernet.network, architectures.reshape(-1, length))
-    repeated = jnp.tile(images, (count, *[1] * (images.ndim - 1)))
-    logits = routed.forward(routing, state.params, repeated, statistics=state.moments)
-    cost, labels = engine.table.searched(routing), jnp.tile(labels, count)
-    share = latency_reward(cost, *engine.window.at(progress), engine.exponent)
-    reward = instance_reward(logits, labels, share, right=engine.right)
-    found = Earned(reward, logits.argmax(-1) == labels, cost)
-    return Earned(*(jnp.asarray(each).reshape(count, size) for each in found))
+    network = engine.supernet.network
+    routing = make_routing(network, architectures.reshape(-1, length))
+    cost = engine.table.searched(routing).reshape(count, size)
+    options = network, engine.right, engine.exponent
+    weights, window = (state.params, state.moments), engine.window.at(progress)
+    return _earn(options, weights, images, labels, architectures, cost, window)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 6))
-def update(policy, optimizer, state, images, architectures, advantage, options):
+@functools.partial(jax.jit, static_argnums=0)
+def _earn(options, weights, images, labels, architectures, cost, window) -> Earned:
+    (network, right, exponent), (params, moments) = options, weights
+    logits = forward(network, params, architectures, images, moments)
+    lower, upper = window
+    share = latency_reward(cost, lower, upper, exponent)
+    reward = instance_reward(logits, labels, share, right=right)
+    return Earned(reward, logits.argmax(-1) == labels, cost)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 5))
+def update(optimizer, state, asked: Asked, architectures, advantage, options):
     """The parameters and the optimiser's state after one step.
 
     Args:
-      policy: the policy.
-      optimizer: its optimiser.
+      optimizer: the policy's optimiser.
       state: parameters, state of the optimiser.
-      images: `[B, H, W, C]`.
+      asked: what the policy said of the images.
       architectures: `int [K, B, T]`, sampled.
       advantage: `[K, B]`.
       options: the weight of the entropy, the weight of the information, the nats of it
@@ -129,8 +159,7 @@ def update(policy, optimizer, state, images, architectures, advantage, options):
     """
     entropy, variety, enough, shaping = options
 
-    def loss(params):
-        logits = policy.logits(params, images)
+    def loss(logits):
         log_prob = bits.log_prob(logits, architectures, shaping)
         # Beyond `enough` it pays no more: else images would share too few modules.
         known = jnp.minimum(information(logits), enough)
@@ -138,5 +167,5 @@ def update(policy, optimizer, state, images, architectures, advantage, options):
         return -(log_prob * advantage).mean() - bonus
 
     params, optimizer_state = state
-    gradient = jax.grad(loss)(params)
+    (gradient,) = asked.pullback(jax.grad(loss)(asked.logits))
     return apply_gradient(optimizer, params, optimizer_state, gradient)

@@ -35,15 +35,18 @@ class Leg:
       taken: `bool [B, S]`, whether an image takes a step; a NumPy array where the architectures
         are known, a tracer inside `jit`.
       complete: whether the ways are all ways through the segment, not only those of this batch.
+      origins: `int32 [B]`, whose value an image starts the segment with, where that is not its own
+        (`jaxnas.supernets.executors.routed_sharing`); `None` for its own.
     """
 
     ways: Ways
     taken: Any
     complete: bool
+    origins: Any = None
 
     def whole(self, step: int) -> bool:
         """Whether every image of this batch takes a step; of any batch, if `complete`."""
-        return bool(self.ways.taken[:, step].all())
+        return self.origins is None and bool(self.ways.taken[:, step].all())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,11 +79,13 @@ class Routing:
         Args:
           costs: the cost of one application for one image; an operation that is not there is free.
         """
-        total = jnp.zeros(())
+        total: Any = 0.0
         for leg in self.legs:
-            row = jnp.array([costs.get(step.key, 0.0) for step in leg.ways.steps])
-            total = total + jnp.asarray(leg.taken) @ row
-        return total
+            row = np.array([costs.get(step.key, 0.0) for step in leg.ways.steps])
+            # Of known architectures on the host: many small calls would take longer than modules.
+            known = isinstance(leg.taken, np.ndarray)
+            total = total + leg.taken @ (row if known else jnp.asarray(row, jnp.float32))
+        return jnp.asarray(total, jnp.float32)
 
 
 def make_routing(network: Network, architectures: Any) -> Routing:

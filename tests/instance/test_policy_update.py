@@ -8,7 +8,7 @@ import pytest
 
 from jaxnas.instance.config import ControllerConfig
 from jaxnas.instance.controller_start import class_code, classify, standardize
-from jaxnas.instance.policy_update import draw, information, leave_one_out, update
+from jaxnas.instance.policy_update import ask, draw, information, leave_one_out, update
 from jaxnas.policies.controllers import large_kernels
 from jaxnas.policies.instance import InstancePolicy
 from jaxnas.spaces import mobilenet
@@ -72,22 +72,23 @@ def test_the_bonus_drives_policies_apart_where_rewards_say_nothing(policy, data)
     params = policy.init(jax.random.key(0))
     state, drawn = (params, optimizer.init(params)), []
     for i in range(40):
-        drawn.append(draw(policy, state[0], data[0], jax.random.key(i), 2, 0.8))
-        given = data[0], drawn[-1].samples, jnp.zeros((2, len(data[0])))
-        state = update(policy, optimizer, state, *given, (0.0, 1.0, 9.0, 0.8))
+        found, asked = ask(policy, state[0], data[0], jax.random.key(i), 2, 0.8)
+        drawn.append(found)
+        given = asked, found.samples, jnp.zeros((2, len(data[0])))
+        state = update(optimizer, state, *given, (0.0, 1.0, 9.0, 0.8))
     assert drawn[-1].information > max(1.0, 4 * drawn[0].information)
     assert len(np.unique(drawn[-1].greedy, axis=0)) > 1
 
 
 def test_information_that_is_enough_pays_no_more(policy, data):
     params = policy.init(jax.random.key(0))
-    samples = draw(policy, params, data[0], jax.random.key(1), 1, 0.8).samples
+    drawn, asked = ask(policy, params, data[0], jax.random.key(1), 1, 0.8)
     descent, known = optax.sgd(1.0), float(information(policy.logits(params, data[0])))
 
     def moved(enough):
         state = params, descent.init(params)
-        given = data[0], samples, jnp.zeros((1, len(data[0])))
-        after, _ = update(policy, descent, state, *given, (0.0, 1.0, enough, 0.8))
+        given = asked, drawn.samples, jnp.zeros((1, len(data[0])))
+        after, _ = update(descent, state, *given, (0.0, 1.0, enough, 0.8))
         moves = jax.tree.map(lambda a, b: np.abs(a - b).max(), after, params)
         return max(jax.tree.leaves(moves))
 

@@ -83,6 +83,19 @@ def default_chunk(policy: str) -> int | None:
     return 1 if jax.default_backend() == "cpu" else 32
 
 
+_HEAVY, _AT_ONCE = 3 * 2**19, 8
+
+
+def heavy_chunk(chunk: int, params: Params, total: int) -> int:
+    """Images per pass through an operation, where `chunk` is the default.
+
+    Parameters of 1.5 MB or more do not stay in a core's cache with an image, so eight images read
+    them together: up to 1.6 times as fast. Of few images fewer do, as a pass is filled up.
+    """
+    size = sum(leaf[0].size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))
+    return chunk if size < _HEAVY else max(chunk, min(_AT_ONCE, total // 4))
+
+
 class Run:
     """One pass through the steps.
 
@@ -107,18 +120,25 @@ class Run:
         self.chunk = default_chunk(self.policy) if chunk is None else chunk
         if self.chunk and self.policy == "batch":
             raise ValueError("statistics 'batch' are of all images routed: they allow no chunks.")
+        self.by_default = chunk is None
         self.keep, self.record = keep, record
-        self.size = len(images)
+        self.size = len(routing.legs[0].taken)
+        self._check()
         self.tape: list[tuple[Leg, int, Any]] = []
+
+    def _check(self) -> None:
+        shared = self.routing.legs[0].origins is not None
+        if shared and (self.keep or not self.chunk):
+            raise ValueError("architectures share images only forward, and not in one batch.")
+        if not shared and self.size != len(self.images):
+            raise ValueError(
+                f"{self.size} architectures for {len(self.images)} images: give one per image."
+            )
 
     def forward(self) -> jax.Array:
         """The logits `[B, K]`."""
         value = self.images
         for leg in self.routing.legs:
-            if len(leg.taken) != self.size:
-                raise ValueError(
-                    f"{len(leg.taken)} architectures for {self.size} images: give one per image."
-                )
             value = self._leg(leg, value)
         return value
 
@@ -148,7 +168,7 @@ class Run:
             slots[step.target] = self._move(leg, step, sources[0], rows, slots)
         elif self.chunk and self.record is None:
             target = self.slot(leg, slots, step.target)
-            slots[step.target] = self._chunked(step, sources, target, rows)
+            slots[step.target] = self._chunked(leg, step, sources, target, rows)
         else:
             self._dense(leg, position, step, sources, rows, slots)
             return
@@ -157,17 +177,19 @@ class Run:
 
     def _move(self, leg: Leg, step: Step, source, rows: Rows, slots) -> jax.Array:
         if rows.rows is not None:
-            return steps.move(self.slot(leg, slots, step.target), source, rows.rows)
+            (origins,) = _origins(leg, step)
+            return steps.move(self.slot(leg, slots, step.target), source, rows.rows, origins)
         return source if step.alone else steps.add(self.slot(leg, slots, step.target), source)
 
-    def _chunked(self, step: Step, sources, target, rows: Rows) -> jax.Array:
+    def _chunked(self, leg: Leg, step: Step, sources, target, rows: Rows) -> jax.Array:
         assert self.chunk
         operation, stack, row = self.locate(step)
-        positions, moments = chunk_rows(rows, self.size, self.chunk), self.moments(step.key)
+        chunk = heavy_chunk(self.chunk, stack, self.size) if self.by_default else self.chunk
+        positions, moments = chunk_rows(rows, self.size, chunk), self.moments(step.key)
         return steps.chunked(
             operation,
             self.policy,
-            self.chunk,
+            chunk,
             stack,
             row,
             sources,
@@ -175,6 +197,7 @@ class Run:
             positions,
             rows.count,
             moments,
+            _origins(leg, step),
         )
 
     def _dense(self, leg: Leg, position: int, step: Step, sources, rows: Rows, slots) -> None:
@@ -235,3 +258,8 @@ class Run:
     def moments(self, key: Key) -> Any:
         """The moments that an operation normalises by; `None` for those of its images."""
         return moments_of(self.network, key, self.statistics)
+
+
+def _origins(leg: Leg, step: Step) -> tuple[Any, ...]:
+    """For each source of a step whose values an image reads; `None` for its own."""
+    return tuple(leg.origins if slot == INPUT else None for slot in step.sources)

@@ -46,8 +46,8 @@ def rows_of(leg: Leg, position: int, chunk: int | None) -> Rows | None:
         rows: Any = np.full(min(size, total), total, np.int32)
         rows[: len(found)] = found
         return Rows(rows, len(found))
-    rows = jnp.nonzero(taken, size=total, fill_value=total)[0].astype(jnp.int32)
-    return Rows(rows, taken.sum())
+    # `jnp.nonzero` counts in windows, on which XLA's CPU compiler fails where rows are shared.
+    return Rows(jnp.sort(jnp.where(taken, jnp.arange(total), total)), taken.sum())
 
 
 def chunk_rows(rows: Rows, total: int, chunk: int) -> Any:

@@ -29,6 +29,11 @@ def _gather(source: jax.Array, rows: jax.Array) -> jax.Array:
     return source.at[rows].get(mode="clip")
 
 
+def _read(source: jax.Array, origins: jax.Array | None, rows: jax.Array) -> jax.Array:
+    """Like `_gather`, but of the images that `origins` `[B]` names in place of their own."""
+    return _gather(source, rows if origins is None else _gather(origins, rows))
+
+
 def _add(target: jax.Array, rows: jax.Array, values: jax.Array) -> jax.Array:
     return target.at[rows].add(values.astype(target.dtype), mode="drop")
 
@@ -91,16 +96,29 @@ def pull_dense(pullback, cotangent, rows, row, gradient, targets):
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=(6,))
 def chunked(
-    operation: Operation, policy: str, chunk: int, stack, row, sources, target, rows, count, moments
+    operation: Operation,
+    policy: str,
+    chunk: int,
+    stack,
+    row,
+    sources,
+    target,
+    rows,
+    count,
+    moments,
+    origins,
 ):
-    """Adds the outputs of an operation for the first `count` of `rows` to a slot, in chunks."""
+    """Adds the outputs of an operation for the first `count` of `rows` to a slot, in chunks.
+
+    `origins` says for each source whose values are read, `None` for those of the rows themselves.
+    """
     params, total = _row_of(stack, row), len(sources[0])
 
     def body(i, target):
         here = lax.dynamic_slice_in_dim(rows, i * chunk, chunk)
         context = _context(policy, here, total, moments)
-        output = operation.apply(params, *(_gather(s, here) for s in sources), context=context)
-        return _add(target, here, output)
+        inputs = [_read(*given, here) for given in zip(sources, origins, strict=True)]
+        return _add(target, here, operation.apply(params, *inputs, context=context))
 
     return lax.fori_loop(0, (count + chunk - 1) // chunk, body, target)
 
@@ -156,9 +174,9 @@ def add_rows(target, rows, values):
 
 
 @functools.partial(jax.jit, donate_argnums=0)
-def move(target, source, rows):
-    """Adds the images at `rows` of one slot to another."""
-    return _add(target, rows, _gather(source, rows))
+def move(target, source, rows, origins=None):
+    """Adds the images at `rows` of one slot, or those that `origins` names for them, to another."""
+    return _add(target, rows, _read(source, origins, rows))
 
 
 @jax.jit
