@@ -21,6 +21,7 @@ about two hours of a core (by `--train` on two at once), and the timings a quart
         benchmarks/results/instanas.json --plot benchmarks/results/instanas.png
     python benchmarks/instanas.py --train 3 4 --data cifar10.npz --work work/  # beside the others
     python benchmarks/instanas.py --only timings --data cifar10.npz --work work/
+    python benchmarks/instanas.py --only contest --into benchmarks/results/instanas.json
 """
 
 from __future__ import annotations
@@ -34,18 +35,15 @@ from typing import Any
 import jax
 import numpy as np
 from curves import mean_interval
-from instanas_cases import contest, settings
+from instanas_cases import settings
 from instanas_cases.arms import run_instanas, run_width
+from instanas_cases.timings import replace_timings, run_contest, run_timings, timing_summary
 from instanas_cases.work import Work
-from measuring import run_worker
-from measuring.allocator import SETTINGS
 from record import make_record, write_record
 
 from jaxnas.runtime.instance_experiment import InstanceExperiment
 from jaxnas.runtime.run_data import data_digest
 
-SERVED = {name: value for name, value in SETTINGS.items() if name != "MALLOC_ARENA_MAX"}
-"""With one arena, what compilation leaves behind slows single images down, by up to a third."""
 ARMS = ("InstaNAS", "permuted", "independent", "static")
 
 
@@ -111,43 +109,6 @@ def make_summary(seeds: list[dict[str, Any]], timings: list[dict[str, Any]]) -> 
     return summary | timing_summary(timings)
 
 
-def timing_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Ratios, reductions and memory."""
-    summary: dict[str, Any] = {}
-    for row in rows:
-        if "share_on" in row:
-            ending = "" if row["share_on"] == contest.AIMED[row["case"]] else "_other_share"
-            summary[f"routed_over_masked_{row['case']}{ending}"] = row["ratio"]
-        if "way" in row:
-            summary[f"peak_mb_{row['way']}_{row['case']}"] = row["peak_mb"]
-    # Grouped by architecture, as it would be served, and as one routed program.
-    for way, ending in (("grouped", ""), ("routed", "_routed")):
-        for batch, size in ((1, ""), (64, "_64")):
-            key = f"latency_reduction_measured{ending}{size}"
-            found = [r for r in rows if r["case"] == "end_to_end"]
-            found = [r for r in found if (r["inference"], r["batch"]) == (way, batch)]
-            if len(found) > 1:
-                summary[key] = mean_interval(np.array([r["reduction"]["value"] for r in found]))
-            elif found:
-                summary[key] = found[0]["reduction"]
-    return summary
-
-
-def run_timings(arguments: argparse.Namespace, work: Work, threads: int) -> list[dict[str, Any]]:
-    """The rows of all timings, each kind in a process of its own."""
-    common = {"quick": arguments.quick, "seed": 0}
-    rows = run_worker("instanas_cases", common | {"kind": "contest"}, threads)
-    for case in ("forward", "step"):
-        for way in ("masked", "routed"):
-            task = common | {"kind": "memory", "case": case, "way": way}
-            rows.append(run_worker("instanas_cases", task, threads))
-    for folder in map(work.instance, range(arguments.seeds)):
-        if (folder / "instance.json").is_file():  # A process each, as it would be served.
-            task = common | {"kind": "clock", "data": arguments.data, "folder": str(folder)}
-            rows += run_worker("instanas_cases", task, threads, SERVED)
-    return rows
-
-
 def print_table(rows: list[dict[str, Any]], timings: list[dict[str, Any]]) -> None:
     """Prints the arms, and then the timings."""
     print(f"{'arm':<20}{'accuracy':>26}{'MFLOPs':>10}{'of baseline':>13}")
@@ -196,7 +157,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--work", help="where finished arms are kept; a temporary folder by default"
     )
-    parser.add_argument("--only", choices=("arms", "timings"), help="one of the two phases")
+    parser.add_argument(
+        "--only",
+        choices=("arms", "timings", "contest"),
+        help="one phase; or of the timings, routed and masked",
+    )
     parser.add_argument(
         "--train", type=int, nargs="+", metavar="SEED", help="only the arms of these, into --work"
     )
@@ -204,15 +169,18 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny, on digits: shows that it runs")
     parser.add_argument("--verbose", action="store_true", help="print every epoch of the searches")
     parser.add_argument("--json", help="where to write the figures")
+    parser.add_argument("--into", help="a finished record whose timings are replaced by these")
     parser.add_argument("--plot", help="where to draw them (png)")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.data, arguments.seeds = None, 2
         jax.config.update("jax_disable_most_optimizations", True)
-    elif arguments.data is None:
+    elif arguments.data is None and arguments.only != "contest":
         parser.error("--data FILE.npz is needed, or --quick")
     if arguments.train and not arguments.work:
         parser.error("--train needs --work FOLDER, where its arms are kept")
+    if arguments.into and arguments.only not in ("timings", "contest"):
+        parser.error("--into RECORD.json needs --only timings or --only contest")
     if arguments.seeds < 2:
         parser.error("--seeds must be at least 2 for an interval")
     return arguments
@@ -228,18 +196,22 @@ def run(arguments: argparse.Namespace, folder: pathlib.Path) -> None:
         run_seed(config, dataset, seed, work, arguments.verbose)
     if arguments.train:
         return
-    if arguments.only != "timings":
+    if arguments.only not in ("timings", "contest"):
         options = work, arguments.verbose
         seeds = [run_seed(config, dataset, seed, *options) for seed in range(arguments.seeds)]
         rows = make_rows(seeds)
     if arguments.only != "arms":
-        timings = run_timings(arguments, work, arguments.threads)
+        measure = run_contest if arguments.only == "contest" else run_timings
+        timings = measure(arguments, work)
     print_table(rows, timings)
     summary = make_summary(seeds, timings) if seeds else timing_summary(timings)
     for name, value in summary.items():
         print(f"{name}: {_short(value)}")
     record = make_record("instanas", rows=rows + timings, summary=summary, seeds=arguments.seeds)
     print(f"{record['seconds']} seconds in this run")
+    if arguments.into:
+        record = replace_timings(arguments.into, record)
+        write_record(arguments.into, record)
     if arguments.json:
         write_record(arguments.json, record)
     if arguments.plot and rows:

@@ -79,16 +79,15 @@ def met(value: Any, aim: str) -> str:
 
 def section(name: str, record: dict[str, Any]) -> str:
     """One benchmark: where and when it ran, its table, its picture."""
-    machine = record["machine"]
-    where = ", ".join(f"{key} {value}" for key, value in machine.items() if key != "versions")
     lines = [
         f"## {name}",
         "",
         f"`{record['command']}`",
         "",
-        f"{record['date']}, version {record['version']} at {record['commit']}, {where}; seeds: "
-        f"{record['seeds']}; {record['seconds']} s in all.",
+        f"{record['date']}, version {record['version']} at {record['commit']}, {where(record)}; "
+        f"seeds: {record['seeds']}; {record['seconds']} s in all.",
         "",
+        *measured_again(record),
         *summary_table(record["summary"], AIMS.get(name, {})),
         "",
         *needed_speeds(record["rows"], AIMS.get(name, {})),
@@ -97,6 +96,25 @@ def section(name: str, record: dict[str, Any]) -> str:
     if (FOLDER / "results" / f"{name}.png").is_file():
         lines += [f"![{name}](results/{name}.png)", ""]
     return "\n".join(lines)
+
+
+def where(record: dict[str, Any]) -> str:
+    """The machine of a record."""
+    machine = record["machine"]
+    return ", ".join(f"{key} {value}" for key, value in machine.items() if key != "versions")
+
+
+def measured_again(record: dict[str, Any]) -> list[str]:
+    """Which of the cases were measured later than the rest, and where."""
+    if "measured_again" not in record:
+        return []
+    again = record["measured_again"]
+    return [
+        f"Of it {', '.join(f'`{case}`' for case in again['cases'])} again by "
+        f"`{again['command']}`: {again['date']}, at {again['commit']}, {where(again)}; "
+        f"{again['seconds']} s in all.",
+        "",
+    ]
 
 
 def tables(rows: list[dict[str, Any]], shown: tuple[str, ...] | None = None) -> list[str]:

@@ -17,13 +17,14 @@ def run(task: dict[str, Any]) -> Any:
     quick, seed, threads = task["quick"], task["seed"], task["threads"]
     if quick:
         jax.config.update("jax_disable_most_optimizations", True)
+    if threads == 1:
+        # As `jaxnas` itself has it: on one core another thread does not run beside the caller, and
+        # handing over costs both sides.
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
     if task["kind"] == "contest":
         return contest.run(quick, seed, threads)
     if task["kind"] == "memory":
         return contest.memory(quick, seed, task["case"], task["way"])
-    if threads == 1:
-        # On one core another thread does not run beside the caller; handing over costs both sides.
-        jax.config.update("jax_cpu_enable_async_dispatch", False)
     return clock.run(task["data"], task["folder"], quick, threads)
 
 

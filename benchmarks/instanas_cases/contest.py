@@ -29,7 +29,7 @@ from jaxnas.objectives import WindowSchedule, flops_table
 from jaxnas.policies import instance
 from jaxnas.spaces.mobilenet import MODULES
 from jaxnas.supernets import Supernet, make_routing, mobilenet
-from jaxnas.supernets.executors import routed
+from jaxnas.supernets.executors.routed_sharing import forward
 
 BATCH, SHARPNESS = 32, 4.0
 SHARES = (0.2, 0.1)
@@ -80,8 +80,8 @@ def routed_predict(contest: Contest) -> jax.Array:
     """The test forward as the engine evaluates: the policy, then the chosen modules."""
     engine, state = contest.engine, contest.state
     chosen = _greedy(engine.policy, state.policy, contest.images)
-    routing = make_routing(engine.supernet.network, chosen)
-    return routed.forward(routing, state.params, contest.images, statistics=state.moments)
+    given = state.params, chosen[None], contest.images, state.moments
+    return forward(engine.supernet.network, *given)[0]
 
 
 def calls(contest: Contest, what: str) -> dict[str, Any]:

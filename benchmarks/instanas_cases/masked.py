@@ -11,10 +11,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxnas.instance.engine import InstanceEngine, InstanceState
+from jaxnas.instance.policy_update import ask, update
 from jaxnas.objectives.latency import instance_reward, latency_reward
-from jaxnas.optimizers import apply_gradient
 from jaxnas.supernets import Network
 from jaxnas.supernets.ops import Context
 
@@ -80,37 +81,35 @@ class MaskedEngine:
     def policy_step(
         self, state: InstanceState, images: jax.Array, labels: jax.Array, progress: float
     ) -> InstanceState:
-        """`InstanceEngine.policy_step`: two forward passes, and an update of the policy."""
+        """`InstanceEngine.policy_step`: two forward passes, and the same update of the policy."""
         engine, key = self.engine, jax.random.split(state.key)
-        sampled, greedy = _draw(engine.policy, state.policy, images, key[1], engine.shaping)
+        drawn, asked = ask(engine.policy, state.policy, images, key[1], 1, engine.shaping)
         sample, baseline = (
-            self.rewards(state, images, labels, bits, progress) for bits in (sampled, greedy)
+            self.rewards(state, images, labels, bits, progress)
+            for bits in (drawn.samples[0], drawn.greedy)
         )
-        policy, optimizer = _update(
-            engine.policy,
+        policy, optimizer = update(
             engine.policy_optimizer,
-            (engine.entropy, engine.shaping),
             (state.policy, state.policy_optimizer),
-            images,
-            sampled,
-            sample - baseline,
+            asked,
+            drawn.samples,
+            (sample - baseline)[None],
+            (engine.entropy, engine.information, engine.enough, engine.shaping),
         )
         return state._replace(key=key[0], policy=policy, policy_optimizer=optimizer)
 
     def rewards(self, state, images, labels, bits, progress: float) -> jax.Array:
         """The reward `[B]` of each image's policy."""
-        engine = self.engine
-        logits = self.forward(state, bits, images)
-        cost = bits @ self.costs + self.fixed(bits)
-        share = latency_reward(cost, *engine.window.at(progress), engine.exponent)
-        return instance_reward(logits, labels, share, right=engine.right)
+        engine, logits = self.engine, self.forward(state, bits, images)
+        options, window = (self, engine.exponent, engine.right), engine.window.at(progress)
+        return _rewards(options, logits, labels, bits, window)
 
     @functools.cached_property
-    def costs(self) -> jax.Array:
+    def costs(self) -> np.ndarray:
         """The table's cost of each bit."""
         blocks = range(len(self.engine.supernet.network.space.decisions) // len(self.modules))
         keys = [f"block_{block}/{label}" for block in blocks for label in self.modules]
-        return jnp.array([self.engine.table.costs[key] for key in keys])
+        return np.array([self.engine.table.costs[key] for key in keys], np.float32)
 
     def fixed(self, bits: jax.Array) -> jax.Array:
         """The cost `[B]` of the default modules of blocks without any, where one must run."""
@@ -118,7 +117,7 @@ class MaskedEngine:
         return none @ self._defaults
 
     @functools.cached_property
-    def _defaults(self) -> jax.Array:
+    def _defaults(self) -> np.ndarray:
         network = self.engine.supernet.network
         costs = []
         for block in range(len(network.space.decisions) // len(self.modules)):
@@ -126,7 +125,7 @@ class MaskedEngine:
             fits = shared.operation.output_shape(*shared.shapes) == shared.shapes[0]
             cost = self.engine.table.costs[f"block_{block}/{self.default}"]
             costs.append(0.0 if fits else cost)
-        return jnp.array(costs)
+        return np.array(costs, np.float32)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -134,18 +133,9 @@ def _greedy(policy, params, images):
     return policy.greedy(params, images)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 4))
-def _draw(policy, params, images, key, shaping):
-    return policy.sample(params, images, key, shaping).architectures, policy.greedy(params, images)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _update(policy, optimizer, options, state, images, bits, advantage):
-    weight, shaping = options
-
-    def loss(params):
-        log_prob = policy.log_prob(params, images, bits, shaping)
-        return -(log_prob * advantage + weight * policy.entropy(params, images, shaping)).mean()
-
-    params, optimizer_state = state
-    return apply_gradient(optimizer, params, optimizer_state, jax.grad(loss)(params))
+@functools.partial(jax.jit, static_argnums=0)
+def _rewards(options, logits, labels, bits, window):
+    masked, exponent, right = options
+    cost = bits @ masked.costs + masked.fixed(bits)
+    share = latency_reward(cost, *window, exponent)
+    return instance_reward(logits, labels, share, right=right)

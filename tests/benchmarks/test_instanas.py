@@ -124,3 +124,23 @@ def test_what_is_finished_is_not_computed_again(tmp_path):
     Work(tmp_path, changed, "a").get("instanas", 0, compute)
     Work(tmp_path, dataclasses.replace(config, train=TrainConfig()), "a").get("width-1", 0, compute)
     assert len(calls) == 6
+
+
+def test_timings_of_a_record_are_replaced_and_dated(tmp_path):
+    import json
+
+    from instanas_cases.timings import replace_timings
+
+    facts = {"commit": "b", "date": "2026-02-02", "machine": {"cores": 2}, "command": "again"}
+    old = {
+        "commit": "a",
+        "rows": [{"arm": "x"}, {"case": "step", "ratio": 1}, {"case": "step", "way": "routed"}],
+        "summary": {"gain": 1, "routed_over_masked_step": 1},
+    }
+    (tmp_path / "record.json").write_text(json.dumps(old))
+    new = {"rows": [{"case": "step", "ratio": 3}], "summary": {"routed_over_masked_step": 3}}
+    found = replace_timings(tmp_path / "record.json", facts | {"seconds": 5} | new)
+    assert found["commit"] == "a"
+    assert found["summary"] == {"gain": 1, "routed_over_masked_step": 3}
+    assert found["rows"] == [old["rows"][0], old["rows"][2], *new["rows"]]
+    assert found["measured_again"] == {"cases": ["step"], "seconds": 5} | facts
