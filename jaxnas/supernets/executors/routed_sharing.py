@@ -44,9 +44,12 @@ def forward(
       moments: of every operation.
 
     Raises:
-      ValueError: a segment with too many ways, or moments that miss an operation.
+      ValueError: a segment with too many ways, moments that miss an operation, or architectures
+        for another number of images.
     """
     count, size, length = architectures.shape
+    if size != len(images):
+        raise ValueError(f"architectures for {size} images, and {len(images)} images: give as many.")
     legs, last = share(make_routing(network, architectures.reshape(-1, length)).legs, count)
     logits = Run(Routing(network, legs), params, images, moments, None).forward()
     return logits[last].reshape(count, size, -1)

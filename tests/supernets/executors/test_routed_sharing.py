@@ -114,3 +114,8 @@ def test_moments_that_miss_an_operation_are_named(case):
     moments = {k: v for k, v in case.moments.items() if k != "stem"}
     with pytest.raises(ValueError, match="'stem'"):
         forward(case.network, case.params, drawn(case, 4), case.images, moments)
+
+
+def test_architectures_for_other_images_are_refused(case):
+    with pytest.raises(ValueError, match="architectures for 4 images, and 3 images"):
+        forward(case.network, case.params, drawn(case, 4), case.images[:3], case.moments)
