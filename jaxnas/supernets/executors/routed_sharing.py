@@ -49,7 +49,7 @@ def forward(
     """
     count, size, length = architectures.shape
     if size != len(images):
-        raise ValueError(f"architectures for {size} images, and {len(images)} images: give as many.")
+        raise ValueError(f"architectures for {size} images, and {len(images)} images.")
     legs, last = share(make_routing(network, architectures.reshape(-1, length)).legs, count)
     logits = Run(Routing(network, legs), params, images, moments, None).forward()
     return logits[last].reshape(count, size, -1)
