@@ -179,8 +179,11 @@ def parse() -> argparse.Namespace:
         parser.error("--data FILE.npz is needed, or --quick")
     if arguments.train and not arguments.work:
         parser.error("--train needs --work FOLDER, where its arms are kept")
-    if arguments.into and arguments.only not in ("timings", "contest"):
-        parser.error("--into RECORD.json needs --only timings or --only contest")
+    if arguments.into:
+        if arguments.quick or arguments.only not in ("timings", "contest"):
+            parser.error("--into RECORD.json needs --only timings or contest, and not --quick")
+        if not pathlib.Path(arguments.into).is_file():
+            parser.error(f"--into {arguments.into}: there is no such record")
     if arguments.seeds < 2:
         parser.error("--seeds must be at least 2 for an interval")
     return arguments
@@ -201,8 +204,8 @@ def run(arguments: argparse.Namespace, folder: pathlib.Path) -> None:
         seeds = [run_seed(config, dataset, seed, *options) for seed in range(arguments.seeds)]
         rows = make_rows(seeds)
     if arguments.only != "arms":
-        measure = run_contest if arguments.only == "contest" else run_timings
-        timings = measure(arguments, work)
+        contest = arguments.only == "contest"
+        timings = run_contest(arguments) if contest else run_timings(arguments, work)
     print_table(rows, timings)
     summary = make_summary(seeds, timings) if seeds else timing_summary(timings)
     for name, value in summary.items():

@@ -29,7 +29,7 @@ from jaxnas.objectives import WindowSchedule, flops_table
 from jaxnas.policies import instance
 from jaxnas.spaces.mobilenet import MODULES
 from jaxnas.supernets import Supernet, make_routing, mobilenet
-from jaxnas.supernets.executors.routed_sharing import forward
+from jaxnas.supernets.executors import routed_sharing
 
 BATCH, SHARPNESS = 32, 4.0
 SHARES = (0.2, 0.1)
@@ -81,7 +81,7 @@ def routed_predict(contest: Contest) -> jax.Array:
     engine, state = contest.engine, contest.state
     chosen = _greedy(engine.policy, state.policy, contest.images)
     given = state.params, chosen[None], contest.images, state.moments
-    return forward(engine.supernet.network, *given)[0]
+    return routed_sharing.forward(engine.supernet.network, *given)[0]
 
 
 def calls(contest: Contest, what: str) -> dict[str, Any]:

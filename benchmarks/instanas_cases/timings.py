@@ -19,7 +19,7 @@ SERVED = {name: value for name, value in SETTINGS.items() if name != "MALLOC_ARE
 """With one arena, what compilation leaves behind slows what is timed down, by up to a third."""
 
 
-def run_contest(arguments: argparse.Namespace, _: Work | None = None) -> list[dict[str, Any]]:
+def run_contest(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """The rows of routed and masked: their speed, and each one's memory."""
     common, threads = {"quick": arguments.quick, "seed": 0}, arguments.threads
     rows = run_worker("instanas_cases", common | {"kind": "contest"}, threads, SERVED)

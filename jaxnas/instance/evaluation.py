@@ -13,7 +13,7 @@ from jaxnas.data.batches import gather, normalize
 from jaxnas.engine import DeviceData, Split
 from jaxnas.instance.engine import InstanceEngine, InstanceState
 from jaxnas.supernets import make_routing
-from jaxnas.supernets.executors.routed_sharing import forward
+from jaxnas.supernets.executors import routed_sharing
 
 
 class Evaluation(NamedTuple):
@@ -72,7 +72,8 @@ def evaluate(
         chosen = rows[start * batch_size :][:used]
         # The last batch is filled up, so that one program serves all.
         chosen = np.concatenate([chosen, np.repeat(chosen[-1:], batch_size - used, axis=0)])
-        logits = forward(network, state.params, chosen[None], images, state.moments)[0]
+        given = state.params, chosen[None], images, state.moments
+        logits = routed_sharing.forward(network, *given)[0]
         right = (logits.argmax(-1) == labels) & jnp.isfinite(logits).all(-1)
         correct.append(np.asarray(right)[:used])
         latency.append(np.asarray(engine.table.total(make_routing(network, chosen)))[:used])

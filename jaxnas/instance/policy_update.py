@@ -19,7 +19,7 @@ from jaxnas.objectives.latency import instance_reward, latency_reward
 from jaxnas.optimizers import apply_gradient
 from jaxnas.policies import bits
 from jaxnas.supernets import make_routing
-from jaxnas.supernets.executors.routed_sharing import forward
+from jaxnas.supernets.executors import routed_sharing
 
 if TYPE_CHECKING:
     from jaxnas.instance.engine import InstanceEngine, InstanceState
@@ -137,7 +137,7 @@ def earn(
 @functools.partial(jax.jit, static_argnums=0)
 def _earn(options, weights, images, labels, architectures, cost, window) -> Earned:
     (network, right, exponent), (params, moments) = options, weights
-    logits = forward(network, params, architectures, images, moments)
+    logits = routed_sharing.forward(network, params, architectures, images, moments)
     lower, upper = window
     share = latency_reward(cost, lower, upper, exponent)
     reward = instance_reward(logits, labels, share, right=right)

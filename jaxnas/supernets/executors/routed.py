@@ -25,6 +25,7 @@ import jax
 
 from jaxnas.supernets.executors import routed_steps as steps
 from jaxnas.supernets.executors.routed_backward import backward
+from jaxnas.supernets.executors.routed_chunks import default_chunk, heavy_chunk
 from jaxnas.supernets.executors.routed_rows import Rows, chunk_rows, rows_of
 from jaxnas.supernets.executors.statistics import Statistics, moments_of, policy_of
 from jaxnas.supernets.network import Key
@@ -49,7 +50,7 @@ def forward(
       images: float `[B, H, W, C]`.
       statistics: `"batch"`, `"image"`, or moments by operation.
       chunk: images per pass through an operation; `None` for all at once. By default
-        `default_chunk`.
+        `jaxnas.supernets.executors.routed_chunks`.
 
     Raises:
       ValueError: unknown statistics, chunks with `"batch"`, or moments that miss an operation.
@@ -71,29 +72,6 @@ def vjp(
     """
     run = Run(routing, params, images, statistics, chunk, keep=True)
     return run.forward(), functools.partial(backward, run)
-
-
-def default_chunk(policy: str) -> int | None:
-    """Images per pass through an operation; `None` for all of them, where they share statistics.
-
-    On a CPU one image fills a core and its cache; elsewhere 32, which is not measured yet.
-    """
-    if policy == "batch":
-        return None
-    return 1 if jax.default_backend() == "cpu" else 32
-
-
-_HEAVY, _AT_ONCE = 3 * 2**19, 8
-
-
-def heavy_chunk(chunk: int, params: Params, total: int) -> int:
-    """Images per pass through an operation, where `chunk` is the default.
-
-    Parameters of 1.5 MB or more do not stay in a core's cache with an image, so eight images read
-    them together: up to 1.6 times as fast. Of few images fewer do, as a pass is filled up.
-    """
-    size = sum(leaf[0].size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))
-    return chunk if size < _HEAVY else max(chunk, min(_AT_ONCE, total // 4))
 
 
 class Run:

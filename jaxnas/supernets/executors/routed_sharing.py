@@ -5,8 +5,8 @@ the same. Of such rows (a row is an image under one architecture) the first comp
 others read its value where they part. That is exact where an image's numbers do not depend on its
 batch, so with given moments.
 
-All of it is one program, whose temporary values stand in one place: driven from Python a step at a
-time the same takes up to a tenth longer.
+All of it is one program, whose temporary values stand in one place; driven from Python a step at a
+time the same takes longer.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from jaxnas.supernets import Supernet, average_moments, make_routing, mobilenet
 from jaxnas.supernets.executors import routed
+from jaxnas.supernets.executors.routed_chunks import heavy_chunk
 from jaxnas.supernets.executors.routed_sharing import forward, share
 from jaxnas.supernets.routing import Routing
 
@@ -104,10 +105,10 @@ def test_shared_rows_have_neither_a_gradient_nor_the_statistics_of_a_batch(case)
 
 def test_heavy_operations_take_several_images_at_once():
     light, heavy = ({"weights": jnp.zeros((2, size))} for size in (100, 3 * 2**17))
-    assert routed.heavy_chunk(1, light, 64) == 1
-    assert routed.heavy_chunk(1, heavy, 64) == 8
-    assert [routed.heavy_chunk(1, heavy, total) for total in (1, 4, 16)] == [1, 1, 4]
-    assert routed.heavy_chunk(32, heavy, 64) == 32
+    assert heavy_chunk(1, light, 64) == 1
+    assert heavy_chunk(1, heavy, 64) == 8
+    assert [heavy_chunk(1, heavy, total) for total in (1, 4, 16)] == [1, 1, 4]
+    assert heavy_chunk(32, heavy, 64) == 32
 
 
 def test_moments_that_miss_an_operation_are_named(case):
