@@ -11,11 +11,12 @@ the clock. Finished arms are kept in `--work` and not computed again.
 Timings: the trained networks beside MobileNetV2, grouped by architecture (as they would be served:
 `latency_reduction_measured`) and as one routed program (`..._routed`), and the test forward and
 policy step at the paper's size beside the way of the authors' code, every module for every image
-and masks (`instanas_cases/contest.py` says of how many modules). Each network is measured in a
-process of its own. Contenders take turns; with one thread the clock is process time on one core.
+and masks (`instanas_cases/contest.py` says of how many modules): in five processes, each with
+weights and policies of its own. Each trained network is measured in a process of its own.
+Contenders take turns; with one thread the clock is process time on one core.
 
 The settings (`instanas_cases/settings.py`) come from pilots on seeds 100 and 101; five seeds take
-about two hours of a core (by `--train` on two at once), and the timings a quarter of an hour.
+about two hours of a core (by `--train` on two at once), and the timings three quarters of an hour.
 
     python benchmarks/instanas.py --data cifar10.npz --work work/ --json \
         benchmarks/results/instanas.json --plot benchmarks/results/instanas.png

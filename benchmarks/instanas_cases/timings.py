@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from curves import mean_interval
-from measuring import run_worker
+from measuring import ratio_of_processes, run_worker
 from measuring.allocator import SETTINGS
 
 from instanas_cases import contest
@@ -17,17 +17,43 @@ from instanas_cases.work import Work
 
 SERVED = {name: value for name, value in SETTINGS.items() if name != "MALLOC_ARENA_MAX"}
 """With one arena, what compilation leaves behind slows what is timed down, by up to a third."""
+AVERAGED = ("masked_seconds", "routed_seconds", "modules_per_block", "ratio_of_flops")
+PROCESSES = 5
+"""That measure routed and masked, each with weights, images and policies of its own."""
 
 
 def run_contest(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """The rows of routed and masked: their speed, and each one's memory."""
+    """The rows of routed and masked: their speed over several processes, and each one's memory."""
     common, threads = {"quick": arguments.quick, "seed": 0}, arguments.threads
-    rows = run_worker("instanas_cases", common | {"kind": "contest"}, threads, SERVED)
+    several = []
+    for seed in range(2 if arguments.quick else PROCESSES):
+        task = common | {"kind": "contest", "seed": seed}
+        several.append(run_worker("instanas_cases", task, threads, SERVED))
+        found = (f"{row['case']} {row['ratio']['value']:.3f}" for row in several[-1])
+        print(f"contest {seed}:", *found, flush=True)
+    rows = [pool(list(same)) for same in zip(*several, strict=True)]
     for case in ("forward", "step"):
         for way in ("masked", "routed"):
             task = common | {"kind": "memory", "case": case, "way": way}
             rows.append(run_worker("instanas_cases", task, threads, SERVED))
     return rows
+
+
+def pool(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One row of those that several processes measured of one case.
+
+    What was measured is averaged, the ratio with its interval over processes, and each process's
+    own stays in `ratios`.
+    """
+    first, ratios = rows[0], [row["ratio"]["value"] for row in rows]
+    averaged = {k: float(np.mean([r[k] for r in rows])) for k in AVERAGED}
+    return (
+        {k: first[k] for k in ("case", "share_on", "batch", "threads")}
+        | averaged
+        | {"largest_difference": max(row["largest_difference"] for row in rows)}
+        | {"repeats": sum(row["repeats"] for row in rows), "processes": len(rows)}
+        | {"ratio": ratio_of_processes(ratios), "ratios": ratios}
+    )
 
 
 def run_timings(arguments: argparse.Namespace, work: Work) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from measuring.machine import bandwidth, matmul_peak, peak_memory_mb
 from measuring.processes import run_worker
 from measuring.samples import draw
-from measuring.timing import Times, cpu_seconds, interleave, mean_ratio, ratio
+from measuring.timing import Times, cpu_seconds, interleave, mean_ratio, ratio, ratio_of_processes
 
 __all__ = [
     "Times",
@@ -15,5 +15,6 @@ __all__ = [
     "mean_ratio",
     "peak_memory_mb",
     "ratio",
+    "ratio_of_processes",
     "run_worker",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import stats
 
 _BOOTSTRAPS = 2000
 
@@ -98,4 +99,17 @@ def mean_ratio(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, floa
         resampled.append(np.log(np.median(slow[picks], 1) / np.median(fast[picks], 1)))
     low, high = np.percentile(np.mean(resampled, 0), [2.5, 97.5])
     value, low, high = np.exp([np.mean(logs), low, high]).tolist()
+    return {"value": value, "low": low, "high": high}
+
+
+def ratio_of_processes(ratios: Sequence[float]) -> dict[str, float]:
+    """The geometric mean of the ratios `[P]` that `P` processes measured, `P` at least 2.
+
+    Returns:
+      `{value, low, high}`, the 95% interval (Student's t of the logarithms) over processes, which
+      differ by more than the repeats within one.
+    """
+    logs = np.log(ratios)
+    half = stats.t.ppf(0.975, len(logs) - 1) * stats.sem(logs)
+    value, low, high = np.exp(logs.mean() + np.array([0.0, -half, half])).tolist()
     return {"value": value, "low": low, "high": high}

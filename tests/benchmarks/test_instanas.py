@@ -144,3 +144,24 @@ def test_timings_of_a_record_are_replaced_and_dated(tmp_path):
     assert found["summary"] == {"gain": 1, "routed_over_masked_step": 3}
     assert found["rows"] == [old["rows"][0], old["rows"][2], *new["rows"]]
     assert found["measured_again"] == {"cases": ["step"], "seconds": 5} | facts
+
+
+def test_what_several_processes_measured_becomes_one_row():
+    from instanas_cases.timings import pool
+
+    same = {"case": "step", "share_on": 0.2, "batch": 32, "threads": 1, "modules_per_block": 1.0}
+    rows = [
+        same
+        | {"masked_seconds": 2.0 * ratio, "routed_seconds": 2.0, "repeats": 5}
+        | {"ratio": {"value": ratio, "low": 0.0, "high": 9.0}, "ratio_of_flops": ratio}
+        | {"largest_difference": ratio / 1e6}
+        for ratio in (2.0, 8.0)
+    ]
+    row = pool(rows)
+    assert (row["masked_seconds"], row["routed_seconds"], row["repeats"]) == (10.0, 2.0, 10)
+    assert (row["processes"], row["ratios"]) == (2, [2.0, 8.0])
+    assert row["largest_difference"] == 8e-6
+    # By hand: log 4 +- 12.706 (t of one degree of freedom) * log 4 / 2.
+    assert row["ratio"]["value"] == pytest.approx(4.0)
+    assert row["ratio"]["low"] == pytest.approx(4.0 ** (1 - 12.7062 / 2), rel=1e-4)
+    assert row["ratio"]["high"] == pytest.approx(4.0 ** (1 + 12.7062 / 2), rel=1e-4)
