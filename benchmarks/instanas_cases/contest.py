@@ -62,18 +62,23 @@ def make(quick: bool, seed: int, on: float) -> Contest:
     keys = jax.random.split(jax.random.key(seed), 3)
     images = jax.random.normal(keys[0], (BATCH, *shape))
     labels = jax.random.randint(keys[1], (BATCH,), 0, 10)
-    state = _sharpen(engine, engine.init(keys[2], images), images, on)
-    return Contest(engine, MaskedEngine(engine, MODULES, DEFAULT), state, images, labels)
+    state = engine.init(keys[2], images)
+    masked = MaskedEngine(engine, MODULES, DEFAULT)
+    return sharpened(Contest(engine, masked, state, images, labels), on)
 
 
-def _sharpen(engine: InstanceEngine, state: InstanceState, images, on: float) -> InstanceState:
-    """The state with a policy that is sure of its choice and turns on a share of the bits."""
-    logits = engine.policy.logits(state.policy, images)
+def sharpened(contest: Contest, on: float) -> Contest:
+    """The contest with a policy that is sure of its choice and turns on a share of the bits.
+
+    Whatever share the policy turned on before: only the scale and the bias of its logits change.
+    """
+    state = contest.state
+    logits = contest.engine.policy.logits(state.policy, contest.images)
     threshold, spread = jnp.quantile(logits, 1 - on, axis=0), logits.std(0)
     scale, last = SHARPNESS / spread, max(state.policy, key=int)
     linear = state.policy[last]
     sharp = {"weights": linear["weights"] * scale, "bias": (linear["bias"] - threshold) * scale}
-    return state._replace(policy={**state.policy, last: sharp})
+    return contest._replace(state=state._replace(policy={**state.policy, last: sharp}))
 
 
 def routed_predict(contest: Contest) -> jax.Array:
@@ -144,9 +149,9 @@ def ratio_of_flops(contest: Contest, architectures: jax.Array) -> float:
 
 def run(quick: bool, seed: int, threads: int) -> list[dict[str, Any]]:
     """For each share of modules one row for the test forward and one for the policy step."""
-    rows = []
+    rows, contest = [], make(quick, seed, SHARES[0])
     for on in SHARES:
-        contest = make(quick, seed, on)
+        contest = sharpened(contest, on)  # One network: what is compiled serves both shares.
         difference = check(contest)
         for what in ("forward", "step"):
             row = _race(calls(contest, what), quick, threads)

@@ -29,10 +29,10 @@ def test_routed_and_masked_are_the_same(contest):
 
 
 @pytest.mark.parametrize("on", [0.2, 0.1])
-def test_the_sharp_policy_turns_on_its_share(on):
-    from instanas_cases import contest as cases
+def test_the_sharp_policy_turns_on_its_share(contest, on):
+    from instanas_cases.contest import sharpened
 
-    contest = cases.make(True, 0, on)
+    contest = sharpened(contest, on)
     greedy = contest.engine.policy.greedy(contest.state.policy, contest.images)
     assert float(greedy.mean()) == pytest.approx(on, abs=0.05)
     chances = contest.engine.policy.probabilities(contest.state.policy, contest.images)
