@@ -12,8 +12,8 @@ INTRODUCTION = """# Benchmarks
 
 Made by `python benchmarks/make_readme.py` from `benchmarks/results/`; do not edit. Every script
 runs as `python benchmarks/NAME.py [--quick] [--json FILE]` and prints a table. Values in brackets
-are 95% intervals, over seeds or, for times, over repeats. The first lines of each script say how it
-measures.
+are 95% intervals, over seeds or, for times, over repeats or processes. The first lines of each
+script say how it measures.
 
 ## What we aimed at, and what came out
 """
@@ -180,11 +180,13 @@ def needed_speeds(rows: list[dict[str, Any]], aims: dict[str, str]) -> list[str]
 
 
 def cell(value: Any) -> str:
-    """A number, a value with its interval, or several of them by name."""
+    """A number, a value with its interval, or several of them, by name or in a list."""
     if isinstance(value, dict) and "value" in value:
         return f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
     if isinstance(value, dict):
         return "; ".join(f"{name}: {cell(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return f"[{', '.join(map(cell, value))}]"
     return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
 
 

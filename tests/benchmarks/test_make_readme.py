@@ -60,3 +60,7 @@ def test_an_aim_needs_a_speed_at_equal_arithmetic(make_readme):
     lines = make_readme.needed_speeds([row, *others], {"forward": ">= 3"})
     assert lines[2:] == ["| forward | 3 | 2 | 1.5 | 0.8 [0.7, 0.9] | 0.9 |", ""]
     assert make_readme.needed_speeds(others, {"forward": ">= 3"}) == []
+
+
+def test_lists_are_shown_as_short_as_numbers(make_readme):
+    assert make_readme.cell([1.23456789, 2, "a"]) == "[1.235, 2, a]"
