@@ -15,6 +15,11 @@ SIZES = {"heights": (1, 3), "widths": (3,), "filters": (2, 3)}
 PLAIN = nasrl_conv((4, 5, 1), 10, layers=3, most_classes=2, **SIZES)
 STRIDED = nasrl_conv((4, 5, 1), 10, layers=3, strides=(1, 2), most_classes=2, **SIZES)
 POOLED = nasrl_conv((5, 6, 1), 10, layers=2, block=2, pools=(1, 3), most_classes=2, **SIZES)
+MODELS = [
+    pytest.param(PLAIN, id="plain"),
+    pytest.param(STRIDED, id="strided", marks=pytest.mark.slow),
+    pytest.param(POOLED, id="pooled", marks=pytest.mark.slow),
+]
 
 
 def child(model, architecture):
@@ -36,7 +41,7 @@ def architectures(model):
     return drawn
 
 
-@pytest.fixture(scope="module", params=[PLAIN, STRIDED, POOLED], ids=["plain", "strided", "pooled"])
+@pytest.fixture(scope="module", params=MODELS)
 def results(request):
     """Logits and gradients of some children in both forms."""
     model = request.param
@@ -78,7 +83,7 @@ def test_the_gradient_by_hand_equals_the_derived_one(results):
         )
 
 
-@pytest.mark.parametrize("model", [PLAIN, STRIDED, POOLED], ids=["plain", "strided", "pooled"])
+@pytest.mark.parametrize("model", MODELS)
 def test_the_gradient_by_images_equals_the_derived_one(model):
     architecture = architectures(model)[0]
     parameters, images = child(model, architecture)

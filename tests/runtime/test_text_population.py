@@ -26,7 +26,7 @@ from jaxnas.text_population_config import (
     TextTrainingConfig,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
 
 
 @pytest.fixture(scope="module")

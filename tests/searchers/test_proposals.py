@@ -24,6 +24,7 @@ def policy_params(factor):
     return params | {"policy": inner | {"head_kernel": factor * inner["head_kernel"]}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1.0, 1000.0])
 def test_nothing_is_proposed_twice_for_a_task_until_the_space_is_exhausted(factor):
     searcher, tasks = ppo(POLICY, 2, candidates=2, bank=40), jnp.array([0, 1, 0])
@@ -78,6 +79,7 @@ def test_greedy_rows_get_the_most_probable_ones_that_are_new():
     np.testing.assert_array_equal(found, ALL[expected])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("greedy", "stored"), [(2, 0), (2, 1), (1, 1)])
 def test_the_rows_of_a_batch_count_as_trials_of_their_task(greedy, stored):
     searcher, tasks = ppo(POLICY, 2, candidates=4, bank=8, greedy=greedy), jnp.array([0, 1, 0, 0])

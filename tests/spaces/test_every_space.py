@@ -55,6 +55,7 @@ def test_count_is_enumeration_and_ranks_are_its_order(space):
         np.testing.assert_array_equal(space.unrank(position), every[position])
 
 
+@pytest.mark.slow
 @full
 def test_samples_are_uniform_over_architectures(space):
     # By its rank each sample falls into one of 32 parts of the space, equal but for rounding.

@@ -14,9 +14,10 @@ pytestmark = pytest.mark.usefixtures("exact")
 
 # The oldest packages see the others.
 SLOW = [pytest.param(executor, marks=pytest.mark.slow) for executor in EXECUTORS[2:]]
+LARGER = [pytest.param(name, marks=pytest.mark.slow) for name in ("nasbench201", "shufflenas")]
 
 
-@pytest.fixture(scope="module", params=["chain", "nasbench201", "shufflenas"])
+@pytest.fixture(scope="module", params=["chain", *LARGER])
 def case(request, exact):
     yield make(request.param)
     jax.clear_caches()  # Four executors of one network compile many programs.
@@ -68,7 +69,7 @@ def test_a_child_among_others_gives_to_the_last_bit_what_it_gives_alone(case, ex
         np.testing.assert_array_equal(alone[0], logits)
 
 
-@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("executor", [*EXECUTORS[:2], *SLOW])
 def test_operations_that_no_child_uses_get_no_gradient(case, executor):
     case = case.for_dense if executor == "dense" else case
     network, architectures = case.network, case.samples["equal"]
