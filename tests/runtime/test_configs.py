@@ -7,6 +7,8 @@ import math
 import pytest
 
 from jaxnas.config import Config
+from jaxnas.objectives import LatencyTable
+from jaxnas.objectives.latency_window import published_window
 from jaxnas.population_config import PopulationConfig
 from jaxnas.runtime import RunFolder
 from jaxnas.runtime.configs import config_names, config_of_run, load_config
@@ -138,3 +140,15 @@ def test_a_stored_config_with_an_infinite_value_is_read_back():
     searcher = PPOConfig(entropy_target=math.inf)
     config = TasksConfig(name="fixed", children=TextTasksConfig(), searcher=searcher)
     assert config_of_run(json.loads(json.dumps(to_json(config)))) == config
+
+
+def test_the_smoke_form_on_cifar10_has_a_window_whatever_its_clock_says():
+    config = load_config("instanas_cifar10:smoke")
+    network = config.network.build((32, 32, 3), 10)
+    # Every operation takes the same: no child is faster than half of the baseline.
+    table = LatencyTable(network.name, "seconds", dict.fromkeys(network.operations, 1e-4))
+    options = dataclasses.asdict(config.latency)
+    options.pop("table")
+    assert published_window(table, network, **options).lower == 0
+    with pytest.raises(ValueError, match="window is empty at the end"):
+        published_window(table, network, **(options | {"lower": None, "end": 0.5}))
