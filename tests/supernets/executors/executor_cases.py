@@ -39,7 +39,7 @@ CHILDREN = 8
 
 
 def samples(name, space):
-    """Samples of as many children by kind: uniform, peaked, all equal, adversarial, mixed."""
+    """Samples of `CHILDREN` children by kind, and of a few: what noise compiles for each."""
     uniform = np.asarray(space.sample(jax.random.key(1), CHILDREN))
     odd = np.asarray(ADVERSARIAL[name])
     return {
